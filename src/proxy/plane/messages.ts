@@ -1,0 +1,58 @@
+import type { ServerSet } from '../../balance/server.ts';
+import type { BackendConfig, BindAddress, FrontendConfig } from '../../config/runtime.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { PlaneCounters } from './counters.ts';
+
+/**
+ * All that control and data say to each other: plain values that survive a structured clone, so that the data
+ * plane can be in this process or in another. The control process decides; the plane obeys and reports.
+ */
+export type ToPlane =
+  /**
+   * Replaces frontends and backends whole. Either every listener of it is bound and it takes effect at once,
+   * or nothing changes (`rejected`). Listeners whose address stays keep their socket.
+   */
+  | {
+      readonly type: 'config';
+      readonly generation: number;
+      readonly maxconn: number;
+      readonly frontends: readonly FrontendConfig[];
+      readonly backends: readonly BackendConfig[];
+    }
+  /** Replaces the servers of one backend. Servers no longer in it are gone: work still on them is cut. */
+  | { readonly type: 'servers'; readonly set: ServerSet }
+  /** Asks for one `counters` message with the same id. */
+  | { readonly type: 'collect'; readonly id: number }
+  /** No new connections; keep-alive clients are sent away after their answer; all is cut after `withinMs`. */
+  | { readonly type: 'drain'; readonly withinMs: number };
+
+export type FromPlane =
+  | { readonly type: 'applied'; readonly generation: number; readonly listening: readonly Listening[] }
+  | { readonly type: 'rejected'; readonly generation: number; readonly problems: readonly BindProblem[] }
+  /** A draining server holds no more work in this plane. Sent once per drain. */
+  | { readonly type: 'idle'; readonly backend: string; readonly server: string }
+  /** Live traffic met a fault of a server; at most a few a second per server and code. */
+  | {
+      readonly type: 'trouble';
+      readonly backend: string;
+      readonly server: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+    }
+  | { readonly type: 'counters'; readonly id: number; readonly counters: PlaneCounters }
+  /** The answer to `drain`: everything has ended; `cut` counts what the deadline had to end. */
+  | { readonly type: 'drained'; readonly cut: number };
+
+export interface Listening {
+  readonly frontend: string;
+  /** As configured. */
+  readonly bind: BindAddress;
+  /** The port really bound, which differs where port 0 was asked for. */
+  readonly port: number;
+}
+
+export interface BindProblem {
+  readonly frontend: string;
+  readonly bind: BindAddress;
+  readonly message: string;
+}

@@ -1,0 +1,78 @@
+import type { Check, CheckStatus, Instance, RegistryNode } from './model.ts';
+
+/** An answer and the index it was read at: a blocking query waits for a higher one. Never 0. */
+export interface AtIndex<T> {
+  readonly index: number;
+  readonly value: T;
+}
+
+/** One instance with all that decides about it: its node and every check that counts for it. */
+export interface ServiceEntry {
+  readonly node: RegistryNode;
+  readonly instance: Instance;
+  /** Node-level checks first, then the instance's own; each group by check id. */
+  readonly checks: readonly Check[];
+}
+
+/**
+ * What may be asked of the catalog, and waited for. Each query has an index of its own, so that a watcher is
+ * woken only by what it asked about (Consul 1.9: per-service indexes for `health-service`, tables for the rest).
+ */
+export type Query =
+  | { readonly kind: 'health-service'; readonly service: string }
+  | { readonly kind: 'catalog-service'; readonly service: string }
+  | { readonly kind: 'services' }
+  | { readonly kind: 'nodes' }
+  | { readonly kind: 'node'; readonly node: string }
+  | { readonly kind: 'health-node'; readonly node: string }
+  | { readonly kind: 'health-checks'; readonly service: string }
+  | { readonly kind: 'health-state' };
+
+/**
+ * Local, synchronous reads of the registry: served from memory in every process, whatever the store.
+ * Names of nodes, services and ids compare without case, as in Consul's catalog. Lists are ordered by
+ * node, then instance id, case-folded. Returned objects are shared and must not be changed.
+ */
+export interface CatalogReader {
+  /** The name of this process's own node. */
+  readonly self: string;
+  readonly datacenter: string;
+  /** Index of the last commit, at least 1. */
+  readonly index: number;
+
+  entries(service: string): AtIndex<readonly ServiceEntry[]>;
+  /** Service name → distinct tags. */
+  services(): AtIndex<ReadonlyMap<string, readonly string[]>>;
+  nodes(): AtIndex<readonly RegistryNode[]>;
+  node(
+    name: string,
+  ): AtIndex<{ readonly node: RegistryNode; readonly instances: readonly Instance[] } | undefined>;
+  nodeChecks(node: string): AtIndex<readonly Check[]>;
+  serviceChecks(service: string): AtIndex<readonly Check[]>;
+  checksInState(status: CheckStatus | 'any'): AtIndex<readonly Check[]>;
+  instance(node: string, id: string): Instance | undefined;
+  check(node: string, id: string): Check | undefined;
+  /** The check rows of one node that concern one instance only. */
+  instanceChecks(node: string, id: string): readonly Check[];
+  /** The current index of one query. */
+  indexOf(query: Query): number;
+
+  /**
+   * Resolves once `indexOf(query)` is greater than `index`, or rejects with the signal's reason. Without a
+   * bound of its own: callers bring the timeout as the signal.
+   */
+  changed(query: Query, index: number, signal: AbortSignal): Promise<void>;
+  /** Calls `fn` after every commit that moved the query's index; synchronously, so keep it short. */
+  watch(query: Query, fn: () => void): () => void;
+}
+
+/** The worst of the checks; none: passing. Any other word than Consul's three counts as critical. */
+export function aggregateStatus(checks: readonly Check[]): CheckStatus {
+  let worst: CheckStatus = 'passing';
+  for (const check of checks) {
+    if (check.status === 'passing') continue;
+    if (check.status !== 'warning') return 'critical';
+    worst = 'warning';
+  }
+  return worst;
+}
