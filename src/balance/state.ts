@@ -1,0 +1,124 @@
+/**
+ * A server's state: three facts from three sources, combined in one place. What discovery says, what health
+ * says and what the operator says never overwrite each other (HAProxy keeps an operational and an
+ * administrative state for the same reason); together they decide about work:
+ *
+ *   present · up · ready       → open      takes new work
+ *   anything else, was open    → draining  finishes old work, until idle or the deadline
+ *   drained                    → closed    holds nothing; a closed server that is absent is gone
+ */
+export interface ServerFacts {
+  readonly discovery: { readonly present: boolean } & Said;
+  readonly health: { readonly up: boolean } & Said;
+  readonly operator: { readonly mode: OperatorMode } & Said;
+}
+
+export type OperatorMode = 'ready' | 'drain' | 'maint';
+
+/** Why a source says what it says, and since when (clock ms). */
+export interface Said {
+  readonly why: string;
+  readonly since: number;
+}
+
+export type Work = 'open' | 'draining' | 'closed';
+
+export interface ServerState {
+  readonly facts: ServerFacts;
+  readonly work: Work;
+  /** Clock ms of the last change of `work`. */
+  readonly since: number;
+  /** Clock ms at which a drain is ended by force; undefined unless draining. */
+  readonly drainDeadline: number | undefined;
+}
+
+export type ServerEvent =
+  | { readonly kind: 'discovery'; readonly present: boolean; readonly why: string }
+  | { readonly kind: 'health'; readonly up: boolean; readonly why: string }
+  | { readonly kind: 'operator'; readonly mode: OperatorMode; readonly why: string }
+  /** The data plane holds no more work of it. */
+  | { readonly kind: 'idle' }
+  /** Time passed: a drain that has met its deadline ends. */
+  | { readonly kind: 'tick' };
+
+/** A server that discovery has just found: up until a check says otherwise, as HAProxy starts its servers. */
+export function newServerState(why: string, now: number): ServerState {
+  return {
+    facts: {
+      discovery: { present: true, why, since: now },
+      health: { up: true, why: 'not checked yet', since: now },
+      operator: { mode: 'ready', why: '', since: now },
+    },
+    work: 'open',
+    since: now,
+    drainDeadline: undefined,
+  };
+}
+
+/**
+ * The one transition function. Returns the same object when the event changes nothing.
+ * @param drain how long a server that loses its right to work may finish what it has, ms
+ */
+export function nextState(state: ServerState, event: ServerEvent, now: number, drain: number): ServerState {
+  if (event.kind === 'idle') return state.work === 'draining' ? closed(state, now) : state;
+  if (event.kind === 'tick') {
+    const over = state.drainDeadline !== undefined && now >= state.drainDeadline;
+    return over ? closed(state, now) : state;
+  }
+  const facts = nextFacts(state.facts, event, now);
+  if (facts === state.facts) return state;
+  if (mayWork(facts)) {
+    if (state.work === 'open') return { ...state, facts };
+    return { facts, work: 'open', since: now, drainDeadline: undefined };
+  }
+  if (state.work !== 'open') return { ...state, facts };
+  return { facts, work: 'draining', since: now, drainDeadline: now + drain };
+}
+
+/** Whether the three facts together allow new work. */
+export function mayWork(facts: ServerFacts): boolean {
+  return facts.discovery.present && facts.health.up && facts.operator.mode === 'ready';
+}
+
+/** Nothing is known of it any more and it holds nothing: it can be forgotten. */
+export function isGone(state: ServerState): boolean {
+  return state.work === 'closed' && !state.facts.discovery.present;
+}
+
+/** The fact that keeps a server from new work; the operator's word comes first, then discovery's. */
+export function reasonOf(facts: ServerFacts): { readonly source: keyof ServerFacts; readonly why: string } {
+  if (facts.operator.mode !== 'ready') return { source: 'operator', why: facts.operator.why };
+  if (!facts.discovery.present) return { source: 'discovery', why: facts.discovery.why };
+  if (!facts.health.up) return { source: 'health', why: facts.health.why };
+  // Open: the youngest fact is the one that let it in.
+  const { discovery, health, operator } = facts;
+  if (operator.since > discovery.since && operator.since >= health.since) {
+    return { source: 'operator', why: operator.why };
+  }
+  return health.since > discovery.since
+    ? { source: 'health', why: health.why }
+    : { source: 'discovery', why: discovery.why };
+}
+
+function closed(state: ServerState, now: number): ServerState {
+  return { ...state, work: 'closed', since: now, drainDeadline: undefined };
+}
+
+function nextFacts(
+  facts: ServerFacts,
+  event: Exclude<ServerEvent, { kind: 'idle' | 'tick' }>,
+  now: number,
+): ServerFacts {
+  const said = { why: event.why, since: now };
+  switch (event.kind) {
+    case 'discovery':
+      if (facts.discovery.present === event.present) return facts;
+      return { ...facts, discovery: { present: event.present, ...said } };
+    case 'health':
+      if (facts.health.up === event.up) return facts;
+      return { ...facts, health: { up: event.up, ...said } };
+    case 'operator':
+      if (facts.operator.mode === event.mode) return facts;
+      return { ...facts, operator: { mode: event.mode, ...said } };
+  }
+}
