@@ -1,0 +1,66 @@
+import type { Answer, DnsRecord } from './lookup.ts';
+
+/** How large a reply may be. */
+export interface SizeLimit {
+  /** Of the whole message. */
+  readonly bytes: number;
+  /** Of answer records. */
+  readonly answers: number;
+  /** Say with the TC bit that answers were left out, so that resolvers ask again over TCP. */
+  readonly markTruncated: boolean;
+}
+
+/** Encodes an answer, without or with the TC bit. */
+export type Encode = (answer: Answer, truncated: boolean) => Buffer;
+
+/**
+ * Encodes as much of an answer as the limit allows. What goes first is what helps least: TXT records beside SRV
+ * answers, then answers from the end (they are in random order, so each has its turn), then the addresses
+ * beside the last one. At least one answer is kept whenever it fits at all; if none does, the TC bit is set
+ * whatever was configured, for an empty reply would be a lie.
+ */
+export function encodeWithin(answer: Answer, limit: SizeLimit, encode: Encode): Buffer {
+  const total = answer.answers.length;
+  const most = Math.min(total, limit.answers);
+  if (most === total) {
+    const whole = encode(answer, false);
+    if (whole.length <= limit.bytes) return whole;
+  }
+  const attempt = (count: number) =>
+    encode(firstAnswers(answer, count), limit.markTruncated && count < total);
+  let best: Buffer | undefined;
+  let low = 1;
+  let high = most;
+  while (low <= high) {
+    const count = Math.ceil((low + high) / 2);
+    const wire = attempt(count);
+    if (wire.length <= limit.bytes) {
+      best = wire;
+      low = count + 1;
+    } else {
+      high = count - 1;
+    }
+  }
+  if (best) return best;
+  const alone = encode(
+    { ...answer, answers: answer.answers.slice(0, 1), additionals: [] },
+    limit.markTruncated,
+  );
+  if (alone.length <= limit.bytes) return alone;
+  return encode({ ...answer, answers: [], authorities: [], additionals: [] }, true);
+}
+
+/** The first `count` answers, with one address record for each target among them. */
+function firstAnswers(answer: Answer, count: number): Answer {
+  const answers = answer.answers.slice(0, count);
+  const targets = new Set<string>();
+  for (const record of answers) {
+    if (record.type === 'SRV') targets.add(record.data.target);
+    if (record.type === 'NS') targets.add(record.data);
+  }
+  const additionals: DnsRecord[] = [];
+  for (const record of answer.additionals) {
+    if (record.type !== 'TXT' && targets.delete(record.name)) additionals.push(record);
+  }
+  return { ...answer, answers, additionals };
+}

@@ -1,0 +1,111 @@
+import type { BindAddress } from '../config/runtime.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf, VaneError } from '../core/errors.ts';
+import type { Part } from '../core/lifecycle.ts';
+import type { Log } from '../core/log.ts';
+import type { CatalogReader } from '../registry/reader.ts';
+import { type HandlerContext, handleMessage, serverFailure } from './handler.ts';
+import {
+  DEFAULT_DNS_OPTIONS,
+  type DnsServerOptions,
+  type ListenerContext,
+  type Respond,
+} from './listener.ts';
+import { RareLog } from './rare-log.ts';
+import { TcpListener } from './server-tcp.ts';
+import { UdpListener } from './server-udp.ts';
+
+/** The registry's DNS door: a {@link Part} that knows its port once it is started. */
+export interface DnsServer extends Part {
+  /** The same for UDP and TCP; the chosen one where port 0 was asked for. */
+  readonly port: number;
+}
+
+/** How often another port is tried when the system's choice for TCP is taken for UDP. */
+const PORT_ATTEMPTS = 20;
+
+/**
+ * Serves the registry's zone over UDP and TCP on one address. `start` rejects with BIND_FAILED, holding nothing.
+ *
+ * @param config.random at least 0, less than 1; decides the order of answers
+ */
+export function createDnsServer(config: {
+  readonly bind: BindAddress;
+  readonly reader: CatalogReader;
+  readonly domain: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random?: () => number;
+  readonly options?: Partial<DnsServerOptions>;
+}): DnsServer {
+  const { bind, reader, domain, clock, log } = config;
+  const options: DnsServerOptions = { ...DEFAULT_DNS_OPTIONS, ...config.options };
+  const context: HandlerContext = {
+    reader,
+    domain,
+    policy: options,
+    udpAnswerLimit: options.udpAnswerLimit,
+    enableTruncate: options.enableTruncate,
+    random: config.random ?? Math.random,
+    now: () => clock.wall() / 1000,
+  };
+  const rareLog = new RareLog(log, clock);
+  const respond: Respond = (message, transport) => {
+    try {
+      return handleMessage(message, transport, context);
+    } catch (error) {
+      rareLog.error({ error: messageOf(error), transport }, 'dns query could not be answered');
+      return serverFailure(message);
+    }
+  };
+  return new Server(bind, { respond, clock, log: rareLog, options });
+}
+
+class Server implements DnsServer {
+  readonly name = 'dns server';
+  readonly #bind: BindAddress;
+  readonly #context: ListenerContext;
+  #tcp: TcpListener | undefined;
+  #udp: UdpListener | undefined;
+  #port: number;
+
+  constructor(bind: BindAddress, context: ListenerContext) {
+    this.#bind = bind;
+    this.#context = context;
+    this.#port = bind.port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#bind;
+    for (let attempt = 1; ; attempt++) {
+      const tcp = new TcpListener(this.#context);
+      const udp = new UdpListener(this.#context);
+      try {
+        const chosen = await tcp.listen(host, port);
+        await udp.listen(host, chosen);
+        this.#tcp = tcp;
+        this.#udp = udp;
+        this.#port = chosen;
+        return;
+      } catch (error) {
+        await Promise.all([tcp.close(0), udp.close()]);
+        if (port === 0 && attempt < PORT_ATTEMPTS && isAddressInUse(error)) continue;
+        throw new VaneError('BIND_FAILED', `dns cannot listen on ${host}:${port}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+
+  async stop(deadline: number): Promise<void> {
+    await Promise.all([this.#tcp?.close(deadline), this.#udp?.close()]);
+  }
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}
