@@ -103,7 +103,8 @@ export function handleMessage(
   if (edns && edns.version > 0) return encodeReply(header, question, NOTHING, { edns, badVersion: true });
 
   const limit = sizeLimit(transport, edns, context);
-  const reply = answerQuestion(question, limit.answers, context);
+  // One more than may be sent: whoever cuts the answer has to know that there is more.
+  const reply = answerQuestion(question, limit.answers + 1, context);
   // Consul's refusals carry no OPT record.
   const encodeOptions = reply.rcode === 'REFUSED' ? {} : { edns };
   return encodeWithin(reply, limit, (part, truncated) =>

@@ -1,0 +1,68 @@
+import type { Cancel } from '../core/clock.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { exchangeTcp, exchangeUdp, type Nameserver } from './exchange.ts';
+import { buildQuery, type LookupType, type Reply, readReply } from './reply.ts';
+
+/** A name and type as one nameserver is asked for it. */
+export interface Asking {
+  readonly name: string;
+  readonly type: LookupType;
+  /** EDNS0 size announced, bytes. */
+  readonly payloadSize: number;
+  /** A transaction id: 0 to 65535, not to be guessed. */
+  readonly randomId: () => number;
+}
+
+/** How one nameserver answered, whichever ways it had to be asked. */
+export type Outcome =
+  | Extract<Reply, { kind: 'records' | 'nxdomain' }>
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly why: string };
+
+/**
+ * Asks one nameserver: over its own transport, again over TCP where the answer was cut short, again without
+ * EDNS0 where that was not understood. Messages that do not answer this very query are ignored. Without a time
+ * limit of its own: silence lasts until the returned function is called, which also ends every socket.
+ */
+export function askNameserver(
+  nameserver: Nameserver,
+  asking: Asking,
+  done: (outcome: Outcome) => void,
+): Cancel {
+  let cancel: Cancel = () => {};
+  const finish = (outcome: Outcome) => {
+    cancel();
+    done(outcome);
+  };
+  const send = (transport: 'udp' | 'tcp', edns: boolean) => {
+    cancel();
+    const query = buildQuery(
+      asking.randomId(),
+      asking.name,
+      asking.type,
+      edns ? asking.payloadSize : undefined,
+    );
+    const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
+    cancel = exchange(nameserver, query.wire, {
+      onMessage(message) {
+        const reply = readReply(message, query);
+        if (!reply) return;
+        // More than was announced is as good as cut short: what else in it is against the rules?
+        const oversize = transport === 'udp' && edns && message.length > asking.payloadSize;
+        if (oversize || reply.kind === 'truncated') {
+          if (transport === 'udp') send('tcp', edns);
+          else finish({ kind: 'error', code: 'RESOLVE_FAILED', why: 'truncated over TCP' });
+        } else if (reply.kind === 'no-edns') {
+          if (edns) send(transport, false);
+          else finish({ kind: 'error', code: 'RESOLVE_FAILED', why: 'query not understood' });
+        } else {
+          finish(reply);
+        }
+      },
+      onError(why, refused) {
+        finish({ kind: 'error', code: refused ? 'RESOLVE_REFUSED' : 'RESOLVE_FAILED', why });
+      },
+    });
+  };
+  send(nameserver.transport, true);
+  return () => cancel();
+}
