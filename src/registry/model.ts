@@ -46,7 +46,8 @@ export interface Check extends Indexed {
   readonly node: string;
   readonly id: string;
   readonly name: string;
-  readonly status: CheckStatus;
+  /** A {@link CheckStatus}, or any other word that catalog/register was given: it counts as critical. */
+  readonly status: string;
   readonly notes: string;
   readonly output: string;
   /** Empty: the check is about the node and counts for all its services. */

@@ -49,7 +49,8 @@ export interface CatalogReader {
   ): AtIndex<{ readonly node: RegistryNode; readonly instances: readonly Instance[] } | undefined>;
   nodeChecks(node: string): AtIndex<readonly Check[]>;
   serviceChecks(service: string): AtIndex<readonly Check[]>;
-  checksInState(status: CheckStatus | 'any'): AtIndex<readonly Check[]>;
+  /** `any`: all checks; a word that no check has: none. */
+  checksInState(status: string): AtIndex<readonly Check[]>;
   instance(node: string, id: string): Instance | undefined;
   check(node: string, id: string): Check | undefined;
   /** The check rows of one node that concern one instance only. */
