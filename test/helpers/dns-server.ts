@@ -211,7 +211,8 @@ async function listenOnBoth(host: string): Promise<{ tcp: Server; udp: UdpSocket
 
 function boundUdp(host: string, port: number): Promise<UdpSocket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    // Room for every query of a test that sends hundreds at once.
+    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
     socket.once('error', (error) => {
       socket.close();
       reject(error);
