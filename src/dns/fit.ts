@@ -28,20 +28,15 @@ export function encodeWithin(answer: Answer, limit: SizeLimit, encode: Encode): 
   }
   const attempt = (count: number) =>
     encode(firstAnswers(answer, count), limit.markTruncated && count < total);
-  let best: Buffer | undefined;
-  let low = 1;
-  let high = most;
-  while (low <= high) {
-    const count = Math.ceil((low + high) / 2);
+  // Records of one answer are much alike, so the size at one count tells the count that will fit: a search by
+  // halves would encode large answers ten times, and strangers choose how often that happens.
+  const empty = attempt(0).length;
+  for (let count = most; count >= 1; ) {
     const wire = attempt(count);
-    if (wire.length <= limit.bytes) {
-      best = wire;
-      low = count + 1;
-    } else {
-      high = count - 1;
-    }
+    if (wire.length <= limit.bytes) return wire;
+    const likely = Math.floor((count * (limit.bytes - empty)) / (wire.length - empty));
+    count = Math.min(likely, count - 1);
   }
-  if (best) return best;
   const alone = encode(
     { ...answer, answers: answer.answers.slice(0, 1), additionals: [] },
     limit.markTruncated,
