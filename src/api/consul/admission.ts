@@ -1,0 +1,52 @@
+import { isIP } from 'node:net';
+import { Refusal } from './refusal.ts';
+
+/** What admission looks at in a request. */
+interface Head {
+  readonly method: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+}
+
+/**
+ * Keeps web pages from using a visitor's browser to reach the API. On a loopback address only loopback names
+ * are served, because any other name got here by DNS rebinding; and a write that names a foreign origin is
+ * refused wherever it arrives. Throws 403.
+ */
+export function admit(head: Head, bindHost: string): void {
+  const host = hostOf(head.host);
+  if (
+    host !== '' &&
+    isLoopback(bindHost) &&
+    !isLoopback(host) &&
+    host !== bindHost &&
+    !host.endsWith('.consul')
+  ) {
+    throw new Refusal(403, `Host ${JSON.stringify(host)} is not served on a loopback address`);
+  }
+  if (
+    head.origin === undefined ||
+    head.method === 'GET' ||
+    head.method === 'HEAD' ||
+    head.method === 'OPTIONS'
+  )
+    return;
+  if (authorityOf(head.origin) !== head.host?.toLowerCase()) {
+    throw new Refusal(403, 'Writes from another origin are not allowed');
+  }
+}
+
+/** A Host header without its port and brackets, in lower case. */
+function hostOf(header: string | undefined): string {
+  const found = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header ?? '');
+  return (found?.[1] ?? found?.[2] ?? header ?? '').toLowerCase();
+}
+
+/** `host[:port]` of an Origin header; undefined for `null` and other opaque ones. */
+function authorityOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

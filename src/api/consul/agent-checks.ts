@@ -1,0 +1,77 @@
+import type { CheckStatus } from '../../registry/model.ts';
+import { type Answer, empty, json } from './answer.ts';
+import { checkProblem, checkRequest, isCheckStatus } from './check-request.ts';
+import { type ApiContext, ownCheck, ownChecks, ownInstance } from './context.ts';
+import { decodeBody } from './decode.ts';
+import { agentCheckJson, keyed } from './encode.ts';
+import { command, Refusal } from './refusal.ts';
+import { CHECK, CHECK_UPDATE } from './requests.ts';
+import { type Call, get, put, type Route } from './route.ts';
+import { refuseControlCharacters } from './validate.ts';
+
+/** https://developer.hashicorp.com/consul/api-docs/agent/check */
+export function agentCheckRoutes(api: ApiContext): readonly Route[] {
+  return [
+    get('/v1/agent/checks', () => checks(api)),
+    put('/v1/agent/check/register', (call) => register(api, call)),
+    put('/v1/agent/check/deregister/', (call) => deregister(api, call)),
+    put('/v1/agent/check/pass/', (call) => report(api, call.rest, 'passing', note(call))),
+    put('/v1/agent/check/warn/', (call) => report(api, call.rest, 'warning', note(call))),
+    put('/v1/agent/check/fail/', (call) => report(api, call.rest, 'critical', note(call))),
+    put('/v1/agent/check/update/', (call) => update(api, call)),
+  ];
+}
+
+function checks(api: ApiContext): Answer {
+  return json(
+    keyed(
+      ownChecks(api),
+      (check) => check.id,
+      (check) => agentCheckJson(check, api.registry.freshOutput(check)),
+    ),
+  );
+}
+
+async function register(api: ApiContext, call: Call): Promise<Answer> {
+  const body = decodeBody(call.body, CHECK);
+  if (body.Name === '') throw new Refusal(400, 'Missing check name');
+  if (body.Status !== '' && !isCheckStatus(body.Status)) throw new Refusal(400, 'Bad check status');
+  const problem = checkProblem(body);
+  if (problem) throw new Refusal(400, `Invalid check: ${problem}`);
+  refuseControlCharacters({ 'service ID': body.ServiceID });
+  const request = checkRequest(
+    body,
+    body.ID === '' ? body.Name : body.ID,
+    isCheckStatus(body.Status) ? body.Status : undefined,
+    api.scriptChecks,
+  );
+  if (body.ServiceID !== '' && !ownInstance(api, body.ServiceID)) {
+    throw new Refusal(500, `ServiceID ${JSON.stringify(body.ServiceID)} does not exist`);
+  }
+  await command(api.registry.registerCheck({ ...request, serviceId: body.ServiceID }, call.cause), 400);
+  return empty();
+}
+
+async function deregister(api: ApiContext, call: Call): Promise<Answer> {
+  if (call.rest === '') throw new Refusal(500, 'CheckID missing');
+  if (ownCheck(api, call.rest)) await command(api.registry.deregisterCheck(call.rest, call.cause), 400);
+  return empty();
+}
+
+async function update(api: ApiContext, call: Call): Promise<Answer> {
+  const { Status, Output } = decodeBody(call.body, CHECK_UPDATE);
+  if (!isCheckStatus(Status)) throw new Refusal(400, `Invalid check status: '${Status}'`);
+  return report(api, call.rest, Status, Output);
+}
+
+async function report(api: ApiContext, id: string, status: CheckStatus, output: string): Promise<Answer> {
+  const known = ownCheck(api, id) !== undefined;
+  if (!known || !(await api.checks.ttlUpdate(id, status, output))) {
+    throw new Refusal(500, `CheckID ${JSON.stringify(id)} does not have associated TTL`);
+  }
+  return empty();
+}
+
+function note(call: Call): string {
+  return call.query.get('note') ?? '';
+}

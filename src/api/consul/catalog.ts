@@ -1,0 +1,112 @@
+import type { Instance } from '../../registry/model.ts';
+import { type Answer, json } from './answer.ts';
+import { type ApiContext, indexed } from './context.ts';
+import { catalogServiceJson, keyed, nodeJson, nodeServiceJson } from './encode.ts';
+import { matching, required } from './health.ts';
+import { nodeMetaMatcher } from './query.ts';
+import { type Call, get, type Route } from './route.ts';
+
+/** The reading half of https://developer.hashicorp.com/consul/api-docs/catalog */
+export function catalogRoutes(api: ApiContext): readonly Route[] {
+  const { catalog } = api.registry;
+  return [
+    get('/v1/catalog/datacenters', () => json([catalog.datacenter])),
+    get('/v1/catalog/services', (call) => services(api, call)),
+    get('/v1/catalog/service/', (call) => {
+      const service = required(call, 'Missing service name');
+      return indexed(
+        api,
+        call,
+        { kind: 'catalog-service', service },
+        () => ({ ...catalog.entries(service), index: catalog.indexOf({ kind: 'catalog-service', service }) }),
+        (entries) => matching(call, entries).map(catalogServiceJson),
+      );
+    }),
+    get('/v1/catalog/nodes', (call) =>
+      indexed(
+        api,
+        call,
+        { kind: 'nodes' },
+        () => catalog.nodes(),
+        (nodes) => {
+          const hasMeta = nodeMetaMatcher(call.query);
+          return (hasMeta ? nodes.filter((node) => hasMeta(node.meta)) : nodes).map(nodeJson);
+        },
+      ),
+    ),
+    get('/v1/catalog/node/', (call) => node(api, call)),
+    get('/v1/catalog/node-services/', (call) => nodeServices(api, call)),
+  ];
+}
+
+function services(api: ApiContext, call: Call): Promise<Answer> {
+  const { catalog } = api.registry;
+  const hasMeta = nodeMetaMatcher(call.query);
+  return indexed(
+    api,
+    call,
+    { kind: 'services' },
+    () => catalog.services(),
+    (all) => {
+      const listed = hasMeta ? tagsOf(instancesOn(api, hasMeta)) : all;
+      return keyed(
+        [...listed],
+        ([name]) => name,
+        ([, tags]) => tags,
+      );
+    },
+  );
+}
+
+function instancesOn(
+  api: ApiContext,
+  hasMeta: (meta: Readonly<Record<string, string>> | null) => boolean,
+): readonly Instance[] {
+  const { catalog } = api.registry;
+  return catalog
+    .nodes()
+    .value.filter((node) => hasMeta(node.meta))
+    .flatMap((node) => catalog.node(node.node).value?.instances ?? []);
+}
+
+function tagsOf(instances: readonly Instance[]): Map<string, readonly string[]> {
+  const tags = new Map<string, Set<string>>();
+  for (const instance of instances) {
+    const known = tags.get(instance.service) ?? new Set();
+    for (const tag of instance.tags) known.add(tag);
+    tags.set(instance.service, known);
+  }
+  return new Map([...tags].map(([name, distinct]) => [name, [...distinct]]));
+}
+
+function node(api: ApiContext, call: Call): Promise<Answer> {
+  const name = required(call, 'Missing node name');
+  return indexed(
+    api,
+    call,
+    { kind: 'node', node: name },
+    () => api.registry.catalog.node(name),
+    (found) =>
+      found
+        ? {
+            Node: nodeJson(found.node),
+            Services: keyed(found.instances, (instance) => instance.id, nodeServiceJson),
+          }
+        : null,
+  );
+}
+
+/** An unknown node has null services, and so has a known one without any. */
+function nodeServices(api: ApiContext, call: Call): Promise<Answer> {
+  const name = required(call, 'Missing node name');
+  return indexed(
+    api,
+    call,
+    { kind: 'node', node: name },
+    () => api.registry.catalog.node(name),
+    (found) => ({
+      Node: found ? nodeJson(found.node) : null,
+      Services: found?.instances.length ? found.instances.map(nodeServiceJson) : null,
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+import type { CheckRequest } from '../../registry/commands.ts';
+import type { CheckDefinition, CheckKind, CheckStatus } from '../../registry/model.ts';
+import { Refusal } from './refusal.ts';
+import { type CheckKinds, SERVICE_CHECK, type ServiceCheckBody } from './requests.ts';
+import { refuseControlCharacters } from './validate.ts';
+
+/** Consul's defaults for what a check leaves out, ms and bytes (agent/checks). */
+const PROBE_TIMEOUT = 10_000;
+const SCRIPT_TIMEOUT = 30_000;
+const SHORTEST_INTERVAL = 1_000;
+const OUTPUT_MAX_SIZE = 4_096;
+
+/** Who may have programs run: `api` lets requests do it. */
+export type ScriptChecks = 'off' | 'files' | 'api';
+
+/** A check of a service without any content is no check (Consul: CheckType.Empty). */
+export function isEmptyCheck(check: ServiceCheckBody): boolean {
+  const values: Readonly<Record<string, unknown>> = check;
+  return Object.entries(SERVICE_CHECK.zero).every(([name, zero]) => values[name] === zero);
+}
+
+/** Consul's CheckType.Validate: undefined when the check is sound. */
+export function checkProblem(check: CheckKinds): string | undefined {
+  const probes = isScript(check) || check.HTTP !== '' || check.TCP !== '' || check.GRPC !== '';
+  const alias = isAlias(check);
+  if (check.Interval > 0 && check.TTL > 0) return 'Interval and TTL cannot both be specified';
+  if (probes && check.Interval <= 0) return 'Interval must be > 0 for Script, HTTP, or TCP checks';
+  if (probes && alias) return 'Interval cannot be set for Alias checks';
+  if (alias && check.TTL > 0) return 'TTL must be not be set for Alias checks';
+  if (!probes && !alias && check.TTL <= 0) return 'TTL must be > 0 for TTL checks';
+  if (check.OutputMaxSize < 0) return 'MaxOutputMaxSize must be positive';
+  if (check.GRPC !== '') return 'gRPC checks are not supported';
+  if (check.DockerContainerID !== '') return 'Docker checks are not supported';
+  return headerProblem(check);
+}
+
+/** What would break the request the check sends. */
+function headerProblem(check: CheckKinds): string | undefined {
+  if (check.Method !== '' && !TOKEN.test(check.Method))
+    return `Method ${JSON.stringify(check.Method)} is not valid`;
+  for (const [name, values] of Object.entries(check.Header ?? {})) {
+    if (!TOKEN.test(name)) return `Header name ${JSON.stringify(name)} is not valid`;
+    if (values?.some((value) => NOT_A_FIELD_VALUE.test(value))) return `Header ${name} has an invalid value`;
+  }
+  return undefined;
+}
+
+/** RFC 9110 section 5.6.2: token. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for (RFC 9110 section 5.5).
+const NOT_A_FIELD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
+
+/** Turns a sound check ({@link checkProblem}) into the registry's request. Throws where scripts are not allowed. */
+export function checkRequest(
+  check: CheckKinds & { readonly Name: string; readonly Notes: string },
+  id: string,
+  status: CheckStatus | undefined,
+  scriptChecks: ScriptChecks,
+): CheckRequest {
+  refuseControlCharacters({ 'check ID': id, 'check name': check.Name });
+  const kind = kindOf(check);
+  if (kind.kind === 'script' && scriptChecks !== 'api') {
+    throw new Refusal(
+      500,
+      "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",
+    );
+  }
+  return {
+    id: id === '' ? undefined : id,
+    name: check.Name === '' ? undefined : check.Name,
+    notes: check.Notes,
+    status,
+    type: kind.kind,
+    definition: definitionOf(check, kind),
+  };
+}
+
+/** Which of several kinds counts, in Consul's order. */
+function kindOf(check: CheckKinds): CheckKind {
+  if (check.HTTP !== '') {
+    const header: Record<string, readonly string[]> = Object.create(null);
+    for (const [name, values] of Object.entries(check.Header ?? {})) header[name] = values ?? [];
+    return {
+      kind: 'http',
+      url: check.HTTP,
+      method: check.Method === '' ? 'GET' : check.Method,
+      header,
+      body: check.Body,
+      tlsSkipVerify: check.TLSSkipVerify,
+    };
+  }
+  if (check.TTL > 0) return { kind: 'ttl' };
+  if (check.TCP !== '') return { kind: 'tcp', address: check.TCP };
+  if (isAlias(check)) return { kind: 'alias', node: check.AliasNode, serviceId: check.AliasService };
+  return { kind: 'script', args: check.ScriptArgs ?? [], shell: check.Shell };
+}
+
+function definitionOf(check: CheckKinds, kind: CheckKind): CheckDefinition {
+  return {
+    kind,
+    interval: check.Interval > 0 ? Math.max(SHORTEST_INTERVAL, wholeMs(check.Interval)) : 0,
+    timeout:
+      check.Timeout > 0 ? wholeMs(check.Timeout) : kind.kind === 'script' ? SCRIPT_TIMEOUT : PROBE_TIMEOUT,
+    ttl: Math.max(0, wholeMs(check.TTL)),
+    successBeforePassing: Math.max(0, check.SuccessBeforePassing),
+    failuresBeforeCritical: Math.max(0, check.FailuresBeforeCritical),
+    deregisterCriticalServiceAfter: Math.max(0, wholeMs(check.DeregisterCriticalServiceAfter)),
+    outputMaxSize: check.OutputMaxSize > 0 ? check.OutputMaxSize : OUTPUT_MAX_SIZE,
+  };
+}
+
+/** Never rounds a positive duration down to none. */
+function wholeMs(ms: number): number {
+  return Math.ceil(ms);
+}
+
+function isScript(check: CheckKinds): boolean {
+  return (check.ScriptArgs?.length ?? 0) > 0;
+}
+
+function isAlias(check: CheckKinds): boolean {
+  return check.AliasNode !== '' || check.AliasService !== '';
+}
+
+/** The three words a check may be registered with. */
+export function isCheckStatus(word: string): word is CheckStatus {
+  return word === 'passing' || word === 'warning' || word === 'critical';
+}

@@ -1,0 +1,149 @@
+import { durationProblem, parseGoDuration } from './go-duration.ts';
+import { JsonSyntaxError, type JsonValue, readJson } from './json-reader.ts';
+import { decodeFailed } from './refusal.ts';
+
+/**
+ * How one kind of field is read, as Go's encoding/json with DisallowUnknownFields does it: null leaves the zero
+ * value, names match without case, unknown names are errors.
+ */
+export interface Field<T> {
+  /** Go's name of the type, for error texts. */
+  readonly type: string;
+  readonly zero: T;
+  /** `at` is the path so far, in Go's spelling: `.Weights.Passing`. Throws {@link FieldError}. */
+  read(value: JsonValue, at: string): T;
+}
+
+export type Decoded<F> = F extends Field<infer T> ? T : never;
+
+class FieldError extends Error {}
+
+function mismatch(value: JsonValue, at: string, type: string): FieldError {
+  const found = value.kind === 'number' ? `number ${value.text}` : value.kind;
+  const where = at === '' ? 'value' : `struct field ${at}`;
+  return new FieldError(`json: cannot unmarshal ${found} into Go ${where} of type ${type}`);
+}
+
+function field<T>(
+  type: string,
+  zero: T,
+  read: (value: JsonValue, at: string) => T | typeof MISFIT,
+): Field<T> {
+  return {
+    type,
+    zero,
+    read(value, at) {
+      if (value.kind === 'null') return zero;
+      const result = read(value, at);
+      if (result === MISFIT) throw mismatch(value, at, type);
+      return result;
+    },
+  };
+}
+
+const MISFIT = Symbol('misfit');
+
+export const text: Field<string> = field('string', '', (value) =>
+  value.kind === 'string' ? value.value : MISFIT,
+);
+
+export const flag: Field<boolean> = field('bool', false, (value) =>
+  value.kind === 'bool' ? value.value : MISFIT,
+);
+
+export const integer: Field<number> = field('int', 0, (value) => {
+  if (value.kind !== 'number' || !/^-?\d+$/.test(value.text)) return MISFIT;
+  const number = Number(value.text);
+  return Number.isSafeInteger(number) ? number : MISFIT;
+});
+
+/** Milliseconds, from a Go duration string or a number of nanoseconds. */
+export const duration: Field<number> = field('time.Duration', 0, (value) => {
+  if (value.kind === 'number') return Number(value.text) / 1e6;
+  if (value.kind !== 'string') return MISFIT;
+  if (value.value === '') return 0;
+  const ms = parseGoDuration(value.value);
+  if (ms === undefined) throw new FieldError(durationProblem(value.value));
+  return ms;
+});
+
+/** Kept as it was sent: for fields whose content is only looked at, not used. */
+export const anything: Field<JsonValue> = field<JsonValue>(
+  'interface {}',
+  { kind: 'null' },
+  (value) => value,
+);
+
+/** Null when absent or null, which Consul shows differently from an empty list. */
+export function list<T>(item: Field<T>): Field<readonly T[] | null> {
+  return field<readonly T[] | null>(`[]${item.type}`, null, (value, at) =>
+    value.kind === 'array' ? value.items.map((each) => item.read(each, at)) : MISFIT,
+  );
+}
+
+/** Null when absent or null. The result has no prototype: any key is just a key. */
+export function map<T>(item: Field<T>): Field<Readonly<Record<string, T>> | null> {
+  return field<Readonly<Record<string, T>> | null>(`map[string]${item.type}`, null, (value, at) => {
+    if (value.kind !== 'object') return MISFIT;
+    const result: Record<string, T> = Object.create(null);
+    for (const [name, each] of value.members) result[name] = item.read(each, at);
+    return result;
+  });
+}
+
+/** Null when absent or null. */
+export function optional<T>(inner: Field<T>): Field<T | null> {
+  return {
+    type: `*${inner.type}`,
+    zero: null,
+    read: (value, at) => (value.kind === 'null' ? null : inner.read(value, at)),
+  };
+}
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+export type Struct<F extends Fields> = { readonly [K in keyof F]: Decoded<F[K]> };
+
+/**
+ * A Go struct: a table of its fields. `aliases` are further spellings Consul takes (`args` for `ScriptArgs`); the
+ * field's own name wins over them. An alias for '' is tolerated and dropped.
+ */
+export function struct<F extends Fields>(
+  type: string,
+  fields: F,
+  aliases: Readonly<Record<string, (keyof F & string) | ''>> = {},
+): Field<Struct<F>> {
+  const own = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+  const other = new Map(Object.entries(aliases).map(([alias, name]) => [alias.toLowerCase(), name]));
+  const zeros = Object.fromEntries(Object.entries(fields).map(([name, each]) => [name, each.zero]));
+  // The table's keys and types are F's own: the one place where the checker cannot follow.
+  const shaped = (values: Record<string, unknown>) => values as Struct<F>;
+
+  return field<Struct<F>>(type, shaped(zeros), (value, at) => {
+    if (value.kind !== 'object') return MISFIT;
+    const result: Record<string, unknown> = { ...zeros };
+    const aliased = new Map<string, unknown>();
+    for (const [name, each] of value.members) {
+      const key = own.get(name.toLowerCase());
+      const alias = key === undefined ? other.get(name.toLowerCase()) : undefined;
+      const target = key ?? alias;
+      if (target === undefined) throw new FieldError(`json: unknown field ${JSON.stringify(name)}`);
+      const definition = fields[target];
+      if (definition === undefined) continue;
+      const read = definition.read(each, `${at === '' ? '' : at}.${target}`);
+      if (key === undefined) aliased.set(target, read);
+      else result[target] = read;
+    }
+    for (const [name, read] of aliased) if (result[name] === zeros[name]) result[name] = read;
+    return shaped(result);
+  });
+}
+
+/** Decodes a request body. Throws a 400 with Go's reason; an empty body is `EOF`. */
+export function decodeBody<T>(body: string, shape: Field<T>): T {
+  try {
+    return shape.read(readJson(body), '');
+  } catch (error) {
+    if (error instanceof FieldError || error instanceof JsonSyntaxError) throw decodeFailed(error.message);
+    throw error;
+  }
+}

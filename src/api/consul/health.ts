@@ -1,0 +1,100 @@
+import type { Check } from '../../registry/model.ts';
+import type { CatalogReader, ServiceEntry } from '../../registry/reader.ts';
+import type { Answer } from './answer.ts';
+import { type ApiContext, indexed } from './context.ts';
+import { checkJson, healthEntryJson } from './encode.ts';
+import { nodeMetaMatcher, parseBool, tagMatcher } from './query.ts';
+import { Refusal } from './refusal.ts';
+import { type Call, get, type Route } from './route.ts';
+
+/** https://developer.hashicorp.com/consul/api-docs/health */
+export function healthRoutes(api: ApiContext): readonly Route[] {
+  const { catalog } = api.registry;
+  return [
+    get('/v1/health/service/', (call) => serviceHealth(api, call)),
+    get('/v1/health/node/', (call) => {
+      const node = required(call, 'Missing node name');
+      return checks(api, call, { kind: 'health-node', node }, () => catalog.nodeChecks(node));
+    }),
+    get('/v1/health/checks/', (call) => {
+      const service = required(call, 'Missing service name');
+      return checks(api, call, { kind: 'health-checks', service }, () => catalog.serviceChecks(service));
+    }),
+    get('/v1/health/state/', (call) => {
+      const state = required(call, 'Missing check state');
+      return checks(api, call, { kind: 'health-state' }, () => catalog.checksInState(state));
+    }),
+  ];
+}
+
+/** A name that stands in the path. */
+export function required(call: Call, complaint: string): string {
+  if (call.rest === '') throw new Refusal(400, complaint);
+  return call.rest;
+}
+
+/** The instances of a service that the request's tags and node metadata ask for. */
+export function matching(call: Call, entries: readonly ServiceEntry[]): readonly ServiceEntry[] {
+  const hasTags = tagMatcher(call.query);
+  const hasMeta = nodeMetaMatcher(call.query);
+  if (!hasTags && !hasMeta) return entries;
+  return entries.filter(
+    ({ instance, node }) => (hasTags?.(instance.tags) ?? true) && (hasMeta?.(node.meta) ?? true),
+  );
+}
+
+function serviceHealth(api: ApiContext, call: Call): Promise<Answer> {
+  const service = required(call, 'Missing service name');
+  const passing = passingOnly(call);
+  return indexed(
+    api,
+    call,
+    { kind: 'health-service', service },
+    () => api.registry.catalog.entries(service),
+    (entries) => {
+      const found = matching(call, entries);
+      return (passing ? withoutFailing(found) : found).map(healthEntryJson);
+    },
+  );
+}
+
+function passingOnly(call: Call): boolean {
+  const given = call.query.get('passing');
+  if (given === null) return false;
+  const passing = given === '' ? true : parseBool(given);
+  if (passing === undefined) throw new Refusal(400, 'Invalid value for ?passing');
+  return passing;
+}
+
+/**
+ * Drops instances with a check that does not pass. Consul fills each gap with the last of the list, and clients
+ * see that order.
+ */
+function withoutFailing(entries: readonly ServiceEntry[]): readonly ServiceEntry[] {
+  const left = [...entries];
+  for (let at = 0; at < left.length; ) {
+    if (left[at]?.checks.every((check) => check.status === 'passing')) {
+      at++;
+      continue;
+    }
+    const last = left.pop();
+    if (last && at < left.length) left[at] = last;
+  }
+  return left;
+}
+
+function checks(
+  api: ApiContext,
+  call: Call,
+  query: Parameters<CatalogReader['indexOf']>[0],
+  read: () => ReturnType<CatalogReader['nodeChecks']>,
+): Promise<Answer> {
+  return indexed(api, call, query, read, (found) => onNodes(api, call, found).map(checkJson));
+}
+
+function onNodes(api: ApiContext, call: Call, found: readonly Check[]): readonly Check[] {
+  const hasMeta = nodeMetaMatcher(call.query);
+  if (!hasMeta) return found;
+  const { catalog } = api.registry;
+  return found.filter((check) => hasMeta(catalog.node(check.node).value?.node.meta ?? null));
+}

@@ -1,0 +1,80 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Answer } from './answer.ts';
+
+const compress = promisify(gzip);
+
+/** Shorter bodies are not worth compressing (Consul's gzip handler: one packet). */
+const COMPRESS_FROM = 1_400;
+
+/** What Consul says on every endpoint it knows. */
+const ENDPOINT_HEADERS = { Vary: 'Accept-Encoding', 'X-Consul-Default-Acl-Policy': 'allow' };
+
+/** How an answer is put on the wire, besides its content. */
+export interface Wire {
+  /** False for unknown paths and redirects, which carry none of Consul's headers. */
+  readonly endpoint: boolean;
+  /** Indent JSON by four spaces. */
+  readonly pretty: boolean;
+  /** End the connection after the answer. */
+  readonly close: boolean;
+}
+
+/**
+ * Sends an answer past fastify's reply, which writes header names in lower case: Consul's clients see Go's
+ * spelling.
+ */
+export async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Answer,
+  wire: Wire,
+): Promise<void> {
+  reply.hijack();
+  const headers: Record<string, string> = wire.endpoint ? { ...ENDPOINT_HEADERS } : {};
+  for (const [name, value] of Object.entries(answer.headers)) headers[name] = asHeaderBytes(value);
+  if (wire.close) headers.Connection = 'close';
+
+  let body = bodyOf(answer, wire.pretty);
+  if (answer.content)
+    headers['Content-Type'] = 'json' in answer.content ? 'application/json' : answer.content.type;
+  if (wire.endpoint && body.length >= COMPRESS_FROM && acceptsGzip(request.headers['accept-encoding'])) {
+    body = await compress(body);
+    headers['Content-Encoding'] = 'gzip';
+  }
+  headers['Content-Length'] = String(body.length);
+
+  if (reply.raw.destroyed) return;
+  reply.raw.writeHead(answer.status, headers);
+  reply.raw.end(body);
+}
+
+function bodyOf(answer: Answer, pretty: boolean): Buffer {
+  if (!answer.content) return Buffer.alloc(0);
+  if ('text' in answer.content) return Buffer.from(answer.content.text);
+  const compact = JSON.stringify(answer.content.json, undefined, pretty ? 4 : undefined);
+  return Buffer.from(pretty ? `${escapeHtml(compact)}\n` : escapeHtml(compact));
+}
+
+/** Go escapes these in every JSON string, so that no browser takes an answer for markup. */
+function escapeHtml(json: string): string {
+  return json.replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Go writes UTF-8 into headers as it is; Node takes one character for one byte. */
+function asHeaderBytes(value: string): string {
+  return Buffer.from(value).toString('latin1');
+}
+
+/** RFC 9110 section 12.5.3, as far as it concerns gzip. */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  for (const coding of String(header ?? '').split(',')) {
+    const [name, ...parameters] = coding.split(';').map((part) => part.trim().toLowerCase());
+    if (name === 'gzip') return !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+  }
+  return false;
+}
