@@ -1,0 +1,60 @@
+import type { BackendConfig } from '../config/runtime.ts';
+import { exchange } from './http-exchange.ts';
+import { hostPort, systemWords } from './network-errors.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+
+/** Where a server of the load balancer is checked. */
+export interface CheckAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * HAProxy's `option httpchk`: any 2xx or 3xx is good. Only the head of the answer is read. The output is
+ * what HAProxy shows as `last_chk`: the reason phrase, or what the system said.
+ */
+export function httpchkProbe(
+  at: CheckAddress,
+  { method, uri }: NonNullable<BackendConfig['httpchk']>,
+): Probe {
+  return { run: (signal) => runHttpchk(at, method, uri, signal) };
+}
+
+async function runHttpchk(
+  at: CheckAddress,
+  method: string,
+  uri: string,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const answer = await exchange(
+    {
+      ...at,
+      secure: false,
+      method,
+      path: uri,
+      headers: { host: hostPort(at.host, at.port) },
+      body: '',
+      tlsSkipVerify: false,
+      keepBytes: 0,
+      readBytes: 0,
+      refuses: () => false,
+    },
+    signal,
+  );
+  if (!answer.ok) {
+    const timedOut = answer.code === 'L4TOUT' || answer.code === 'L7TOUT';
+    return {
+      status: 'critical',
+      output: timedOut ? '' : systemWords(answer.error),
+      code: answer.code,
+      httpStatus: undefined,
+    };
+  }
+  const good = answer.status >= 200 && answer.status <= 399;
+  return {
+    status: good ? 'passing' : 'critical',
+    output: answer.reason,
+    code: good ? 'L7OK' : 'L7STS',
+    httpStatus: answer.status,
+  };
+}

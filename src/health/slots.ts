@@ -1,0 +1,48 @@
+import type { Cancel } from '../core/clock.ts';
+
+/** Bounds how many checks run at once, first come, first served: no check can starve another. */
+export class Slots {
+  #free: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(size: number) {
+    this.#free = size;
+  }
+
+  /** Checks that wait for a slot. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Calls `start` as soon as a slot is free, at once if one is; it must call `release` when done. The
+   * returned function gives up waiting; once started it does nothing.
+   */
+  take(start: (release: () => void) => void): Cancel {
+    const begin = () => start(this.#releaseOnce());
+    if (this.#free > 0) {
+      this.#free -= 1;
+      begin();
+      return () => {};
+    }
+    this.#waiting.add(begin);
+    return () => {
+      this.#waiting.delete(begin);
+    };
+  }
+
+  #releaseOnce(): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      const [next] = this.#waiting;
+      if (!next) {
+        this.#free += 1;
+        return;
+      }
+      this.#waiting.delete(next);
+      next();
+    };
+  }
+}

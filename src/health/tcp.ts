@@ -1,0 +1,70 @@
+import { connect } from 'node:net';
+import { dialWords, systemWords } from './network-errors.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+
+type Connected = 'open' | 'timeout' | Error;
+
+/** Consul's TCP check: passes when a connection to `host:port` opens. */
+export function tcpProbe(address: string): Probe {
+  return {
+    async run(signal) {
+      const at = splitHostPort(address);
+      if (!at) return result('SOCKERR', `dial tcp: address ${address}: missing port in address`);
+      const connected = await tryConnect(at.host, at.port, 'close', signal);
+      if (connected === 'open') return result('L4OK', `TCP connect ${address}: Success`);
+      if (connected === 'timeout') return result('L4TOUT', `dial tcp ${address}: i/o timeout`);
+      return result('L4CON', dialWords(connected, at.host, at.port));
+    },
+  };
+}
+
+/**
+ * HAProxy's plain check of a server: a connection that opens is good. It is ended by a reset, as HAProxy does,
+ * so that checks every other second do not fill the machine with sockets in TIME_WAIT.
+ */
+export function connectProbe(at: { readonly host: string; readonly port: number }): Probe {
+  return {
+    async run(signal) {
+      const connected = await tryConnect(at.host, at.port, 'reset', signal);
+      if (connected === 'open') return result('L4OK', '');
+      if (connected === 'timeout') return result('L4TOUT', '');
+      return result('L4CON', systemWords(connected));
+    },
+  };
+}
+
+function tryConnect(
+  host: string,
+  port: number,
+  end: 'close' | 'reset',
+  signal: AbortSignal,
+): Promise<Connected> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve('timeout');
+    const socket = connect({ host, port });
+    const onAbort = () => finish('timeout');
+    const finish = (connected: Connected) => {
+      signal.removeEventListener('abort', onAbort);
+      if (connected === 'open' && end === 'reset') socket.resetAndDestroy();
+      else socket.destroy();
+      resolve(connected);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => finish('open'));
+    // Kept to the end: an error after the verdict must not be an uncaught one.
+    socket.on('error', finish);
+  });
+}
+
+function result(code: string, output: string): ProbeResult {
+  return { status: code === 'L4OK' ? 'passing' : 'critical', output, code, httpStatus: undefined };
+}
+
+/** `host:port` or `[ipv6]:port`. */
+function splitHostPort(address: string): { host: string; port: number } | undefined {
+  const parts = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
+  if (!parts) return undefined;
+  const port = Number(parts[3]);
+  // Like Go, no host means this machine.
+  return port <= 65535 ? { host: parts[1] ?? (parts[2] || '127.0.0.1'), port } : undefined;
+}
