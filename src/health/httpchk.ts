@@ -3,6 +3,9 @@ import { exchange } from './http-exchange.ts';
 import { hostPort, systemWords } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
+/** The reason is the server's to choose; more of it than this helps nobody. */
+const LONGEST_INFO = 100;
+
 /** Where a server of the load balancer is checked. */
 export interface CheckAddress {
   readonly host: string;
@@ -53,7 +56,7 @@ async function runHttpchk(
   const good = answer.status >= 200 && answer.status <= 399;
   return {
     status: good ? 'passing' : 'critical',
-    output: answer.reason,
+    output: answer.reason.slice(0, LONGEST_INFO),
     code: good ? 'L7OK' : 'L7STS',
     httpStatus: answer.status,
   };

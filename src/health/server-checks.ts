@@ -1,57 +1,15 @@
-import type { BackendConfig, CheckConfig } from '../config/runtime.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { Emitter, type Listenable } from '../core/emitter.ts';
 import type { Part } from '../core/lifecycle.ts';
-import { describeCode } from './check-codes.ts';
-import { httpchkProbe } from './httpchk.ts';
-import type { ProbeResult } from './probe.ts';
-import { Runner } from './runner.ts';
+import { ServerCheck, type ServerCheckFacts, type ServerCheckTarget } from './server-check.ts';
 import { Slots } from './slots.ts';
-import { connectProbe } from './tcp.ts';
-import { RiseFall } from './threshold.ts';
 import { settledBy } from './within.ts';
 
-/** One server that the load balancer itself is to check. */
-export interface ServerCheckTarget {
-  /** `backend/server`, unique. */
+/** What checks know of one target. */
+export interface ServerCheckState extends ServerCheckFacts {
   readonly id: string;
-  readonly address: string;
-  readonly port: number;
-  readonly check: CheckConfig;
-  /** Undefined: a connection that opens is enough. */
-  readonly httpchk: BackendConfig['httpchk'];
-  /** Longest duration of one check, ms: `timeout check`; undefined: `inter`, as in HAProxy. */
-  readonly timeout: number | undefined;
-}
-
-/** What checks know of one server; a new object after every result. */
-export interface ServerCheckState {
-  readonly id: string;
-  readonly up: boolean;
-  /** HAProxy's `status` column: `UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`. */
-  readonly position: string;
-  /** HAProxy's `check_health` column, of `rise + fall - 1`. */
-  readonly health: number;
-  readonly rise: number;
-  readonly fall: number;
-  /** HAProxy's `check_status`: L4OK, L4CON, L4TOUT, L7OK, L7STS, L7RSP, L7TOUT, SOCKERR; INI before the first result. */
-  readonly lastCode: string;
-  /** `check_code`. */
-  readonly httpStatus: number | undefined;
-  /** `check_duration`, ms; undefined before the first result. */
-  readonly durationMs: number | undefined;
-  /** `check_desc`: `Layer4 connection problem`. */
-  readonly desc: string;
-  /** `last_chk`: what the server or the system said. */
-  readonly info: string;
-  /** The reason in the words of HAProxy's log, for events: `Layer7 wrong status, code: 503, info: "…", check duration: 2ms`. */
-  readonly why: string;
   /** True when this very result took the server up or down. */
   readonly flipped: boolean;
-  /** `chkfail`: checks failed while the server was up, since this check began. */
-  readonly failures: number;
-  /** `chkdown`: times this check took the server down. */
-  readonly downs: number;
 }
 
 export interface ServerChecksOptions {
@@ -62,19 +20,7 @@ export interface ServerChecksOptions {
   readonly slots?: Slots;
 }
 
-/** One running check and the servers it speaks for. */
-interface SharedCheck {
-  readonly runner: Runner;
-  readonly riseFall: RiseFall;
-  readonly ids: Set<string>;
-  failures: number;
-  downs: number;
-  last: Omit<ServerCheckState, 'id' | 'flipped'>;
-}
-
 const CHECKS_AT_ONCE = 200;
-/** Servers are checked soon after they appear; the spread keeps hundreds from being checked at one moment. */
-const FIRST_WITHIN_MS = 1000;
 
 /**
  * The load balancer's own active checks of servers (HAProxy's `check inter … fall … rise …`). The same check
@@ -85,8 +31,9 @@ export class ServerChecks implements Part {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #slots: Slots;
-  readonly #checks = new Map<string, SharedCheck>();
-  /** Target id → what it is checked by and where. */
+  /** By what makes two targets' checks the same, with the ids of the targets each speaks for. */
+  readonly #checks = new Map<string, { readonly check: ServerCheck; readonly ids: Set<string> }>();
+  /** By target id: the key of its check, and the server it stands for whatever it is checked by. */
   readonly #targets = new Map<string, { readonly key: string; readonly server: string }>();
   readonly #ending = new Set<Promise<void>>();
   readonly #results = new Emitter<ServerCheckState>();
@@ -98,12 +45,12 @@ export class ServerChecks implements Part {
     this.#slots = options.slots ?? new Slots(CHECKS_AT_ONCE);
   }
 
-  /** Every result, once for each server it is about. */
+  /** Every result, once for each target it is about. */
   get results(): Listenable<ServerCheckState> {
     return this.#results;
   }
 
-  /** The results that took a server up or down; told after {@link results}. */
+  /** Of the results those that took a server up or down; told after {@link results}. */
   get flips(): Listenable<ServerCheckState> {
     return this.#flips;
   }
@@ -118,41 +65,45 @@ export class ServerChecks implements Part {
 
   /**
    * Says what is to be checked from now on, whole. What is checked already in the same way goes on undisturbed.
-   * A new server is up with its first failure taking it down; one that only its check's settings have changed
-   * for stays up or down; one that joins a running check has that check's state. No event is told: see {@link state}.
+   * A new server is up, and its first failure takes it down; one of which only the check's settings changed
+   * stays up or down; a target that joins a running check has that check's state. Tells no event: see {@link state}.
    */
   set(targets: readonly ServerCheckTarget[]): void {
-    const wanted = new Set(targets.map((target) => target.id));
-    // Added before the old ones go, so that a check which only changes hands is not interrupted.
-    const left = new Map<string, string>();
+    const left: (readonly [key: string, id: string])[] = [];
+    const wanted = new Set<string>();
     for (const target of targets) {
+      wanted.add(target.id);
       const known = this.#targets.get(target.id);
-      const key = identityOf(target);
-      if (known?.key === key) continue;
-      const before = known?.server === serverOf(target) ? this.#checks.get(known.key) : undefined;
-      if (known) left.set(target.id, known.key);
-      this.#targets.set(target.id, { key, server: serverOf(target) });
-      this.#join(key, target, before?.riseFall.up ?? true);
+      const next = { key: checkKey(target), server: `${target.address} ${target.port}` };
+      if (known?.key === next.key) continue;
+      const before = known?.server === next.server ? this.#checks.get(known.key)?.check : undefined;
+      this.#targets.set(target.id, next);
+      this.#join(next.key, target, before?.facts.up ?? true);
+      if (known) left.push([known.key, target.id]);
     }
     for (const [id, { key }] of this.#targets) {
       if (wanted.has(id)) continue;
       this.#targets.delete(id);
-      left.set(id, key);
+      left.push([key, id]);
     }
-    for (const [id, key] of left) this.#leave(key, id);
+    // Last, so that a check which only passes from one target to another is not interrupted.
+    for (const [key, id] of left) this.#leave(key, id);
   }
 
-  /** What is known of a server; undefined if it is not checked. */
+  /** What is known of a target; undefined if it is not checked. */
   state(id: string): ServerCheckState | undefined {
-    const target = this.#targets.get(id);
-    const check = target && this.#checks.get(target.key);
-    return check && { ...check.last, id, flipped: false };
+    const found = this.#find(id);
+    return found && { ...found.check.facts, id, flipped: false };
   }
 
-  /** Checks a server now instead of when it is due: for when its connections fail. Unknown ids do nothing. */
+  /** Checks a target now instead of when it is due, for when its connections fail. Others' ids do nothing. */
   checkNow(id: string): void {
+    this.#find(id)?.check.checkNow();
+  }
+
+  #find(id: string) {
     const target = this.#targets.get(id);
-    if (target) this.#checks.get(target.key)?.runner.runNow();
+    return target && this.#checks.get(target.key);
   }
 
   #join(key: string, target: ServerCheckTarget, up: boolean): void {
@@ -161,91 +112,40 @@ export class ServerChecks implements Part {
       running.ids.add(target.id);
       return;
     }
-    const { inter, rise, fall, port } = target.check;
-    const at = { host: target.address, port: port ?? target.port };
-    const riseFall = new RiseFall({ rise, fall }, up);
-    const check: SharedCheck = {
-      runner: new Runner({
-        probe: target.httpchk ? httpchkProbe(at, target.httpchk) : connectProbe(at),
-        interval: inter,
-        timeout: target.timeout ?? inter,
-        firstWithin: Math.min(inter, FIRST_WITHIN_MS),
-        clock: this.#clock,
-        random: this.#random,
-        slots: this.#slots,
-        onResult: (result, durationMs) => this.#onResult(check, result, durationMs),
-      }),
-      riseFall,
-      ids: new Set([target.id]),
-      failures: 0,
-      downs: 0,
-      last: {
-        ...positionOf(riseFall),
-        lastCode: 'INI',
-        httpStatus: undefined,
-        durationMs: undefined,
-        desc: describeCode('INI'),
-        info: '',
-        why: 'not checked yet',
-        failures: 0,
-        downs: 0,
-      },
-    };
-    this.#checks.set(key, check);
-    check.runner.start();
+    const ids = new Set([target.id]);
+    const check = new ServerCheck(target, {
+      clock: this.#clock,
+      random: this.#random,
+      slots: this.#slots,
+      up,
+      onResult: (facts, flipped) => this.#tell(ids, facts, flipped),
+    });
+    this.#checks.set(key, { check, ids });
+    check.start();
   }
 
   #leave(key: string, id: string): void {
-    const check = this.#checks.get(key);
-    check?.ids.delete(id);
-    if (!check || check.ids.size > 0) return;
+    const left = this.#checks.get(key);
+    left?.ids.delete(id);
+    if (!left || left.ids.size > 0) return;
     this.#checks.delete(key);
-    const ending = check.runner.stop().finally(() => this.#ending.delete(ending));
+    const ending = left.check.stop().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
-  #onResult(check: SharedCheck, result: ProbeResult, durationMs: number): void {
-    const ok = result.status === 'passing';
-    if (!ok && check.riseFall.up) check.failures += 1;
-    const flipped = check.riseFall.record(ok);
-    if (flipped && !ok) check.downs += 1;
-    check.last = {
-      ...positionOf(check.riseFall),
-      lastCode: result.code,
-      httpStatus: result.httpStatus,
-      durationMs,
-      desc: describeCode(result.code),
-      info: result.output,
-      why: whyOf(result, durationMs),
-      failures: check.failures,
-      downs: check.downs,
-    };
-    for (const id of [...check.ids]) {
-      const state = { ...check.last, id, flipped };
+  #tell(ids: ReadonlySet<string>, facts: ServerCheckFacts, flipped: boolean): void {
+    for (const id of [...ids]) {
+      // A listener may have taken it away meanwhile.
+      if (!ids.has(id)) continue;
+      const state = { ...facts, id, flipped };
       this.#results.emit(state);
       if (flipped) this.#flips.emit(state);
     }
   }
 }
 
-function positionOf({ up, position, health, rise, fall }: RiseFall) {
-  return { up, position, health, rise, fall };
-}
-
-/** HAProxy's own sentence: `Layer7 wrong status, code: 503, info: "Service Unavailable", check duration: 2ms`. */
-function whyOf({ code, httpStatus, output }: ProbeResult, durationMs: number): string {
-  const status = httpStatus === undefined ? '' : `, code: ${httpStatus}`;
-  const info = output === '' ? '' : `, info: "${output}"`;
-  return `${describeCode(code)}${status}${info}, check duration: ${Math.round(durationMs)}ms`;
-}
-
-/** The server a target stands for, whatever it is checked by. */
-function serverOf({ address, port }: ServerCheckTarget): string {
-  return `${address} ${port}`;
-}
-
-/** Targets with the same identity have the same results, and share one check. */
-function identityOf({ address, port, check, httpchk, timeout }: ServerCheckTarget): string {
+/** Targets with the same key have the same results. */
+function checkKey({ address, port, check, httpchk, timeout }: ServerCheckTarget): string {
   const { inter, fall, rise } = check;
   return JSON.stringify([address, check.port ?? port, inter, fall, rise, httpchk ?? null, timeout ?? null]);
 }
