@@ -73,6 +73,18 @@ async function dial(port: number): Promise<{ socket: Socket; messages: Buffer[];
   return { socket, messages, closed: () => closed };
 }
 
+/** Waits until a value that has left 0 keeps unchanged for a while. */
+async function standsStill(value: () => number): Promise<void> {
+  let times = 0;
+  let last = 0;
+  await eventually(() => {
+    const now = value();
+    times = now === last && now > 0 ? times + 1 : 0;
+    last = now;
+    expect(times).toBeGreaterThan(20);
+  }, 20_000);
+}
+
 describe('the DNS server', () => {
   test('answers over UDP and TCP on one port', async () => {
     const { port } = await serve();
@@ -140,16 +152,16 @@ describe('the DNS server', () => {
     const total = 10_000;
     for (let i = 0; i < total; i++) socket.write(frame(query('web.service.consul', 'SRV', i)));
     // The replies, some 25 MB, are more than the buffers on the way hold: at some point the count stands still.
-    let still = 0;
-    let last = 0;
-    await eventually(() => {
-      still = answered > 0 && answered === last ? still + 1 : 0;
-      last = answered;
-      expect(still).toBeGreaterThan(20);
-    }, 20_000);
+    await standsStill(() => answered);
     expect(answered).toBeLessThan(total);
+    // From then on nothing more is read either.
+    const filler = frame(Buffer.alloc(65_535));
+    const fillers = 600;
+    for (let i = 0; i < fillers; i++) socket.write(filler);
+    await standsStill(() => socket.writableLength);
+    expect(socket.writableLength).toBeGreaterThan(0);
     socket.resume();
-    await eventually(() => expect(messages).toHaveLength(total), 20_000);
+    await eventually(() => expect(messages).toHaveLength(total + fillers), 20_000);
   });
 
   test('junk is survived, and never answered with more than it deserves', async () => {
