@@ -5,6 +5,7 @@ import { decode, encode, type RecordType } from 'dns-packet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Log, silentLog } from '../../src/core/log.ts';
+import { type LookupType, NameserverClient } from '../../src/dns/client.ts';
 import { frame, MessageReader } from '../../src/dns/framing.ts';
 import type { DnsServerOptions } from '../../src/dns/listener.ts';
 import { createDnsServer, type DnsServer } from '../../src/dns/server.ts';
@@ -121,6 +122,35 @@ describe('the DNS server', () => {
     expect(await run('web.service.consul', 'SRV', '+bufsize=4096')).toHaveLength(40);
     expect(await run('+tcp', 'web.service.consul')).toHaveLength(40);
     expect(await run('0a530001.addr.consul')).toEqual(['10.83.0.1']);
+  });
+
+  test('is understood by the client: instances with their addresses, and names without any', async () => {
+    const { port } = await serve();
+    const client = new NameserverClient(
+      {
+        id: 'self',
+        nameservers: [{ name: 'self', transport: 'udp', host: '127.0.0.1', port }],
+        resolveRetries: 3,
+        timeoutRetry: 5_000,
+        acceptedPayloadSize: 4_096,
+      },
+      systemClock,
+    );
+    cleanups.push(() => client.close());
+    const ask = (name: string, type: LookupType) => client.query(name, type, new AbortController().signal);
+    const reply = await ask('_web._tcp.service.consul', 'SRV');
+    if (reply.rcode !== 'NOERROR') throw new Error(reply.rcode);
+    const addresses = new Map(reply.additionals.map(({ name, address }) => [name, address]));
+    const found = reply.records.map(
+      (record) => record.type === 'SRV' && `${addresses.get(record.target)}:${record.port}`,
+    );
+    expect(found.sort()).toEqual(rows.map((row) => `${row.address}:${row.port}`).sort());
+    expect(await ask('nope.service.consul', 'SRV')).toEqual({ rcode: 'NXDOMAIN' });
+    expect(await ask('web.service.consul', 'AAAA')).toEqual({
+      rcode: 'NOERROR',
+      records: [],
+      additionals: [],
+    });
   });
 
   test('answers many queries of one connection in order, however they are cut', async () => {
