@@ -1,9 +1,11 @@
-import type { CheckStatus } from '../../registry/model.ts';
+import type { Check, CheckStatus } from '../../registry/model.ts';
 import { type Answer, empty, json } from './answer.ts';
 import { checkProblem, checkRequest, isCheckStatus } from './check-request.ts';
 import { type ApiContext, ownCheck, ownChecks, ownInstance } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { agentCheckJson, keyed } from './encode.ts';
+import { filterOf } from './filter.ts';
+import { CHECK as CHECK_SHAPE } from './filter-shapes.ts';
 import { command, Refusal } from './refusal.ts';
 import { CHECK, CHECK_UPDATE } from './requests.ts';
 import { type Call, get, put, type Route } from './route.ts';
@@ -12,7 +14,7 @@ import { refuseControlCharacters } from './validate.ts';
 /** https://developer.hashicorp.com/consul/api-docs/agent/check */
 export function agentCheckRoutes(api: ApiContext): readonly Route[] {
   return [
-    get('/v1/agent/checks', () => checks(api)),
+    get('/v1/agent/checks', (call) => checks(api, call)),
     put('/v1/agent/check/register', (call) => register(api, call)),
     put('/v1/agent/check/deregister/', (call) => deregister(api, call)),
     put('/v1/agent/check/pass/', (call) => report(api, call.rest, 'passing', note(call))),
@@ -22,12 +24,14 @@ export function agentCheckRoutes(api: ApiContext): readonly Route[] {
   ];
 }
 
-function checks(api: ApiContext): Answer {
+function checks(api: ApiContext, call: Call): Answer {
+  const keep = filterOf(call.query.get('filter'), CHECK_SHAPE, '');
+  const shown = (check: Check) => agentCheckJson(check, api.registry.freshOutput(check));
   return json(
     keyed(
-      ownChecks(api),
+      ownChecks(api).filter((check) => keep(shown(check))),
       (check) => check.id,
-      (check) => agentCheckJson(check, api.registry.freshOutput(check)),
+      shown,
     ),
   );
 }

@@ -6,6 +6,8 @@ import { checkProblem, checkRequest, isCheckStatus, isEmptyCheck } from './check
 import { type ApiContext, ownInstance, ownInstances } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { agentServiceJson, keyed } from './encode.ts';
+import { filterOf } from './filter.ts';
+import { AGENT_SERVICE } from './filter-shapes.ts';
 import { waitOf } from './query.ts';
 import { command, Refusal } from './refusal.ts';
 import { SERVICE, type ServiceBody, type ServiceCheckBody } from './requests.ts';
@@ -22,20 +24,22 @@ import {
 /** https://developer.hashicorp.com/consul/api-docs/agent/service */
 export function agentServiceRoutes(api: ApiContext): readonly Route[] {
   return [
-    get('/v1/agent/services', () => services(api)),
+    get('/v1/agent/services', (call) => services(api, call)),
     get('/v1/agent/service/', (call) => service(api, call)),
     put('/v1/agent/service/register', (call) => register(api, call)),
     put('/v1/agent/service/deregister/', (call) => deregister(api, call)),
   ];
 }
 
-function services(api: ApiContext): Answer {
+function services(api: ApiContext, call: Call): Answer {
   const { datacenter } = api.registry.catalog;
+  const keep = filterOf(call.query.get('filter'), AGENT_SERVICE);
+  const shown = (instance: Instance) => agentServiceJson(instance, datacenter);
   return json(
     keyed(
-      ownInstances(api),
+      ownInstances(api).filter((instance) => keep(shown(instance))),
       (instance) => instance.id,
-      (instance) => agentServiceJson(instance, datacenter),
+      shown,
     ),
   );
 }

@@ -2,6 +2,8 @@ import type { Instance } from '../../registry/model.ts';
 import { type Answer, json } from './answer.ts';
 import { type ApiContext, indexed } from './context.ts';
 import { catalogServiceJson, keyed, nodeJson, nodeServiceJson } from './encode.ts';
+import { filterOf } from './filter.ts';
+import { CATALOG_SERVICE, NODE, NODE_SERVICE } from './filter-shapes.ts';
 import { matching, required } from './health.ts';
 import { nodeMetaMatcher } from './query.ts';
 import { type Call, get, type Route } from './route.ts';
@@ -14,31 +16,38 @@ export function catalogRoutes(api: ApiContext): readonly Route[] {
     get('/v1/catalog/services', (call) => services(api, call)),
     get('/v1/catalog/service/', (call) => {
       const service = required(call, 'Missing service name');
+      const keep = filterOf(call.query.get('filter'), CATALOG_SERVICE);
       return indexed(
         api,
         call,
         { kind: 'catalog-service', service },
         () => ({ ...catalog.entries(service), index: catalog.indexOf({ kind: 'catalog-service', service }) }),
-        (entries) => matching(call, entries).map(catalogServiceJson),
+        (entries) => matching(call, entries).map(catalogServiceJson).filter(keep),
       );
     }),
-    get('/v1/catalog/nodes', (call) =>
-      indexed(
-        api,
-        call,
-        { kind: 'nodes' },
-        () => catalog.nodes(),
-        (nodes) => {
-          const hasMeta = nodeMetaMatcher(call.query);
-          return (hasMeta ? nodes.filter((node) => hasMeta(node.meta)) : nodes).map(nodeJson);
-        },
-      ),
-    ),
+    get('/v1/catalog/nodes', (call) => nodes(api, call)),
     get('/v1/catalog/node/', (call) => node(api, call)),
     get('/v1/catalog/node-services/', (call) => nodeServices(api, call)),
   ];
 }
 
+function nodes(api: ApiContext, call: Call): Promise<Answer> {
+  const hasMeta = nodeMetaMatcher(call.query);
+  const keep = filterOf(call.query.get('filter'), NODE);
+  return indexed(
+    api,
+    call,
+    { kind: 'nodes' },
+    () => api.registry.catalog.nodes(),
+    (all) =>
+      all
+        .filter((each) => hasMeta?.(each.meta) ?? true)
+        .map(nodeJson)
+        .filter(keep),
+  );
+}
+
+/** Consul ignores a filter here. */
 function services(api: ApiContext, call: Call): Promise<Answer> {
   const { catalog } = api.registry;
   const hasMeta = nodeMetaMatcher(call.query);
@@ -81,6 +90,7 @@ function tagsOf(instances: readonly Instance[]): Map<string, readonly string[]> 
 
 function node(api: ApiContext, call: Call): Promise<Answer> {
   const name = required(call, 'Missing node name');
+  const keep = filterOf(call.query.get('filter'), NODE_SERVICE);
   return indexed(
     api,
     call,
@@ -90,7 +100,7 @@ function node(api: ApiContext, call: Call): Promise<Answer> {
       found
         ? {
             Node: nodeJson(found.node),
-            Services: keyed(found.instances, (instance) => instance.id, nodeServiceJson),
+            Services: keyed(kept(found.instances, keep), (instance) => instance.id, nodeServiceJson),
           }
         : null,
   );
@@ -99,6 +109,7 @@ function node(api: ApiContext, call: Call): Promise<Answer> {
 /** An unknown node has null services, and so has a known one without any. */
 function nodeServices(api: ApiContext, call: Call): Promise<Answer> {
   const name = required(call, 'Missing node name');
+  const keep = filterOf(call.query.get('filter'), NODE_SERVICE);
   return indexed(
     api,
     call,
@@ -106,7 +117,11 @@ function nodeServices(api: ApiContext, call: Call): Promise<Answer> {
     () => api.registry.catalog.node(name),
     (found) => ({
       Node: found ? nodeJson(found.node) : null,
-      Services: found?.instances.length ? found.instances.map(nodeServiceJson) : null,
+      Services: found?.instances.length ? kept(found.instances, keep).map(nodeServiceJson) : null,
     }),
   );
+}
+
+function kept(instances: readonly Instance[], keep: (json: object) => boolean): readonly Instance[] {
+  return instances.filter((instance) => keep(nodeServiceJson(instance)));
 }

@@ -3,6 +3,8 @@ import type { CatalogReader, ServiceEntry } from '../../registry/reader.ts';
 import type { Answer } from './answer.ts';
 import { type ApiContext, indexed } from './context.ts';
 import { checkJson, healthEntryJson } from './encode.ts';
+import { filterOf } from './filter.ts';
+import { CHECK, HEALTH_ENTRY } from './filter-shapes.ts';
 import { nodeMetaMatcher, parseBool, tagMatcher } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { type Call, get, type Route } from './route.ts';
@@ -46,13 +48,14 @@ export function matching(call: Call, entries: readonly ServiceEntry[]): readonly
 function serviceHealth(api: ApiContext, call: Call): Promise<Answer> {
   const service = required(call, 'Missing service name');
   const passing = passingOnly(call);
+  const keep = filterOf(call.query.get('filter'), HEALTH_ENTRY);
   return indexed(
     api,
     call,
     { kind: 'health-service', service },
     () => api.registry.catalog.entries(service),
     (entries) => {
-      const found = matching(call, entries);
+      const found = matching(call, entries).filter((entry) => keep(healthEntryJson(entry)));
       return (passing ? withoutFailing(found) : found).map(healthEntryJson);
     },
   );
@@ -89,7 +92,8 @@ function checks(
   query: Parameters<CatalogReader['indexOf']>[0],
   read: () => ReturnType<CatalogReader['nodeChecks']>,
 ): Promise<Answer> {
-  return indexed(api, call, query, read, (found) => onNodes(api, call, found).map(checkJson));
+  const keep = filterOf(call.query.get('filter'), CHECK);
+  return indexed(api, call, query, read, (found) => onNodes(api, call, found).map(checkJson).filter(keep));
 }
 
 function onNodes(api: ApiContext, call: Call, found: readonly Check[]): readonly Check[] {

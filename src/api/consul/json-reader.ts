@@ -68,7 +68,7 @@ class Reader {
   #unexpected(where: string): JsonSyntaxError {
     if (this.#at >= this.#text.length) return new JsonSyntaxError('unexpected EOF');
     const char = String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0);
-    const shown = char === "'" ? "'\\''" : `'${JSON.stringify(char).slice(1, -1)}'`;
+    const shown = char === "'" ? "'\\''" : char === '"' ? `'"'` : `'${JSON.stringify(char).slice(1, -1)}'`;
     return new JsonSyntaxError(`invalid character ${shown} ${where}`);
   }
 

@@ -125,7 +125,9 @@ class Server implements ConsulApi {
       http: { headersTimeout: HEADERS_TIMEOUT },
       // A target that cannot be decoded: neither hooks nor routes see it.
       frameworkErrors: (_error, _request, reply) => {
-        reply.code(400).type('text/plain; charset=utf-8').send('Bad Request');
+        reply.hijack();
+        reply.raw.writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8' });
+        reply.raw.end('Bad Request');
       },
     });
     server.server.maxConnections = MAX_CONNECTIONS;
