@@ -46,8 +46,11 @@ export type ExchangeResult =
 export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise<ExchangeResult> {
   return new Promise((resolve) => {
     let reached: 'nothing' | 'tcp' | 'tls' = 'nothing';
-    const failed = (error: Error) =>
+    let answered: (() => void) | undefined;
+    const failed = (error: Error) => {
+      if (answered) return answered();
       resolve({ ok: false, code: failureCode(error, reached, request.secure, signal.aborted), error });
+    };
     if (signal.aborted) return failed(new Error('aborted'));
 
     let outgoing: ReturnType<typeof requestPlain>;
@@ -84,7 +87,7 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
     });
     outgoing.on('response', (incoming) => {
       const body = new Tail(request.keepBytes);
-      const answered = () => {
+      answered = () => {
         outgoing.destroy();
         resolve({
           ok: true,
