@@ -1,6 +1,6 @@
 import type { BackendConfig } from '../config/runtime.ts';
 import { exchange } from './http-exchange.ts';
-import { hostPort, systemWords } from './network-errors.ts';
+import { capitalWords, hostPort } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
 /** The reason is the server's to choose; more of it than this helps nobody. */
@@ -48,7 +48,7 @@ async function runHttpchk(
     const timedOut = answer.code === 'L4TOUT' || answer.code === 'L7TOUT';
     return {
       status: 'critical',
-      output: timedOut ? '' : systemWords(answer.error),
+      output: timedOut ? '' : capitalWords(answer.error),
       code: answer.code,
       httpStatus: undefined,
     };

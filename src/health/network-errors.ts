@@ -9,6 +9,12 @@ export function systemWords(error: Error): string {
   return message;
 }
 
+/** The same as HAProxy shows it: `Connection refused`. */
+export function capitalWords(error: Error): string {
+  const words = systemWords(error);
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
+}
+
 /** Why a connection could not be opened, in the words of Go's `net` package, which Consul's outputs have. */
 export function dialWords(error: Error, host: string, port: number): string {
   const { address, syscall }: NodeJS.ErrnoException & { address?: string } = innermost(error);

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { dialWords, systemWords } from './network-errors.ts';
+import { capitalWords, dialWords } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
 type Connected = 'open' | 'timeout' | Error;
@@ -10,6 +10,7 @@ export function tcpProbe(address: string): Probe {
     async run(signal) {
       const at = splitHostPort(address);
       if (!at) return result('SOCKERR', `dial tcp: address ${address}: missing port in address`);
+      if (at.port > 65535) return result('SOCKERR', `dial tcp: address ${address}: invalid port`);
       const connected = await tryConnect(at.host, at.port, 'close', signal);
       if (connected === 'open') return result('L4OK', `TCP connect ${address}: Success`);
       if (connected === 'timeout') return result('L4TOUT', `dial tcp ${address}: i/o timeout`);
@@ -28,7 +29,7 @@ export function connectProbe(at: { readonly host: string; readonly port: number 
       const connected = await tryConnect(at.host, at.port, 'reset', signal);
       if (connected === 'open') return result('L4OK', '');
       if (connected === 'timeout') return result('L4TOUT', '');
-      return result('L4CON', systemWords(connected));
+      return result('L4CON', capitalWords(connected));
     },
   };
 }
@@ -64,7 +65,6 @@ function result(code: string, output: string): ProbeResult {
 function splitHostPort(address: string): { host: string; port: number } | undefined {
   const parts = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   if (!parts) return undefined;
-  const port = Number(parts[3]);
   // Like Go, no host means this machine.
-  return port <= 65535 ? { host: parts[1] ?? (parts[2] || '127.0.0.1'), port } : undefined;
+  return { host: parts[1] ?? (parts[2] || '127.0.0.1'), port: Number(parts[3]) };
 }

@@ -353,7 +353,7 @@ describe("HAProxy's httpchk", () => {
   test('tells refused, silent and junk apart', async () => {
     const chk = { method: 'GET', uri: '/' };
     const refused = httpchkProbe({ host: '127.0.0.1', port: await freePort() }, chk);
-    expect(await refused.run(patient())).toMatchObject({ code: 'L4CON', output: 'connection refused' });
+    expect(await refused.run(patient())).toMatchObject({ code: 'L4CON', output: 'Connection refused' });
 
     const timeout = new AbortController();
     const silent = await listen(createTcpServer((socket) => socket.on('data', () => timeout.abort())));
