@@ -132,8 +132,8 @@ describe("Consul's script check", () => {
 
   test('one that escapes into its own session cannot hold the check beyond its time', async () => {
     const timeout = new AbortController();
-    const escape = `setsid sh -c 'echo $$ > ${dir}/pids; exec sleep 60' &`;
-    const run = sh(`${escape} until [ -s ${dir}/pids ]; do sleep 0.01; done`).run(timeout.signal);
+    const escapee = `setsid sh -c 'echo $$ > ${dir}/pids; exec sleep 60' &`;
+    const run = sh(`${escapee} until [ -s ${dir}/pids ]; do sleep 0.01; done`).run(timeout.signal);
     const [pid = 0] = await pidsIn('pids', 1);
     try {
       timeout.abort();
