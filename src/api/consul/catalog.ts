@@ -4,7 +4,7 @@ import { type ApiContext, indexed } from './context.ts';
 import { catalogServiceJson, keyed, nodeJson, nodeServiceJson } from './encode.ts';
 import { filterOf } from './filter.ts';
 import { CATALOG_SERVICE, NODE, NODE_SERVICE } from './filter-shapes.ts';
-import { matching, required } from './health.ts';
+import { matching, noneConnected, required } from './health.ts';
 import { nodeMetaMatcher } from './query.ts';
 import { type Call, get, type Route } from './route.ts';
 
@@ -24,6 +24,10 @@ export function catalogRoutes(api: ApiContext): readonly Route[] {
         () => ({ ...catalog.entries(service), index: catalog.indexOf({ kind: 'catalog-service', service }) }),
         (entries) => matching(call, entries).map(catalogServiceJson).filter(keep),
       );
+    }),
+    get('/v1/catalog/connect/', (call) => {
+      const service = required(call, 'Missing service name');
+      return noneConnected(api, call, { kind: 'catalog-service', service });
     }),
     get('/v1/catalog/nodes', (call) => nodes(api, call)),
     get('/v1/catalog/node/', (call) => node(api, call)),

@@ -4,12 +4,6 @@ import { Refusal } from './refusal.ts';
 import { type CheckKinds, SERVICE_CHECK, type ServiceCheckBody } from './requests.ts';
 import { refuseControlCharacters } from './validate.ts';
 
-/** Consul's defaults for what a check leaves out, ms and bytes (agent/checks). */
-const PROBE_TIMEOUT = 10_000;
-const SCRIPT_TIMEOUT = 30_000;
-const SHORTEST_INTERVAL = 1_000;
-const OUTPUT_MAX_SIZE = 4_096;
-
 /** Who may have programs run: `api` lets requests do it. */
 export type ScriptChecks = 'off' | 'files' | 'api';
 
@@ -95,23 +89,23 @@ function kindOf(check: CheckKinds): CheckKind {
   return { kind: 'script', args: check.ScriptArgs ?? [], shell: check.Shell };
 }
 
+/** What is left out stays 0: whoever runs the check knows the defaults. */
 function definitionOf(check: CheckKinds, kind: CheckKind): CheckDefinition {
   return {
     kind,
-    interval: check.Interval > 0 ? Math.max(SHORTEST_INTERVAL, wholeMs(check.Interval)) : 0,
-    timeout:
-      check.Timeout > 0 ? wholeMs(check.Timeout) : kind.kind === 'script' ? SCRIPT_TIMEOUT : PROBE_TIMEOUT,
-    ttl: Math.max(0, wholeMs(check.TTL)),
+    interval: wholeMs(check.Interval),
+    timeout: wholeMs(check.Timeout),
+    ttl: wholeMs(check.TTL),
     successBeforePassing: Math.max(0, check.SuccessBeforePassing),
     failuresBeforeCritical: Math.max(0, check.FailuresBeforeCritical),
-    deregisterCriticalServiceAfter: Math.max(0, wholeMs(check.DeregisterCriticalServiceAfter)),
-    outputMaxSize: check.OutputMaxSize > 0 ? check.OutputMaxSize : OUTPUT_MAX_SIZE,
+    deregisterCriticalServiceAfter: wholeMs(check.DeregisterCriticalServiceAfter),
+    outputMaxSize: check.OutputMaxSize,
   };
 }
 
-/** Never rounds a positive duration down to none. */
+/** Never negative, and never rounds a positive duration down to none. */
 function wholeMs(ms: number): number {
-  return Math.ceil(ms);
+  return Math.max(0, Math.ceil(ms));
 }
 
 function isScript(check: CheckKinds): boolean {

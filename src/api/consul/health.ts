@@ -1,5 +1,5 @@
 import type { Check } from '../../registry/model.ts';
-import type { CatalogReader, ServiceEntry } from '../../registry/reader.ts';
+import type { CatalogReader, Query, ServiceEntry } from '../../registry/reader.ts';
 import type { Answer } from './answer.ts';
 import { type ApiContext, indexed } from './context.ts';
 import { checkJson, healthEntryJson } from './encode.ts';
@@ -14,6 +14,10 @@ export function healthRoutes(api: ApiContext): readonly Route[] {
   const { catalog } = api.registry;
   return [
     get('/v1/health/service/', (call) => serviceHealth(api, call)),
+    get('/v1/health/connect/', (call) => {
+      const service = required(call, 'Missing service name');
+      return noneConnected(api, call, { kind: 'health-service', service });
+    }),
     get('/v1/health/node/', (call) => {
       const node = required(call, 'Missing node name');
       return checks(api, call, { kind: 'health-node', node }, () => catalog.nodeChecks(node));
@@ -33,6 +37,18 @@ export function healthRoutes(api: ApiContext): readonly Route[] {
 export function required(call: Call, complaint: string): string {
   if (call.rest === '') throw new Refusal(400, complaint);
   return call.rest;
+}
+
+/** The instances that a service mesh would reach: there is no mesh, so none. */
+export function noneConnected(api: ApiContext, call: Call, query: Query): Promise<Answer> {
+  const index = () => api.registry.catalog.indexOf(query);
+  return indexed(
+    api,
+    call,
+    query,
+    () => ({ index: index(), value: [] }),
+    (none) => none,
+  );
 }
 
 /** The instances of a service that the request's tags and node metadata ask for. */
@@ -89,7 +105,7 @@ function withoutFailing(entries: readonly ServiceEntry[]): readonly ServiceEntry
 function checks(
   api: ApiContext,
   call: Call,
-  query: Parameters<CatalogReader['indexOf']>[0],
+  query: Query,
   read: () => ReturnType<CatalogReader['nodeChecks']>,
 ): Promise<Answer> {
   const keep = filterOf(call.query.get('filter'), CHECK);

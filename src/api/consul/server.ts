@@ -1,22 +1,16 @@
 import type { AddressInfo } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
 import type { BindAddress } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
-import { admit } from './admission.ts';
-import { type Answer, empty, text } from './answer.ts';
 import type { ScriptChecks } from './check-request.ts';
 import { Connections } from './connections.ts';
 import type { ApiContext, ChecksPort } from './context.ts';
 import { ParkedQueries } from './parked-queries.ts';
-import { cleanPath, location, parseTarget } from './path.ts';
-import { refuseNamespace } from './query.ts';
-import { Refusal } from './refusal.ts';
-import { type Call, METHODS, type Method, type Route } from './route.ts';
+import { mount } from './router.ts';
 import { consulRoutes } from './routes.ts';
-import { send } from './transport.ts';
 
 /** Bytes of a body that are read before the request is refused (Consul's limit for a KV value). */
 const MAX_BODY = 512 * 1024;
@@ -49,6 +43,8 @@ export interface ConsulApiOptions {
 export interface ConsulApi extends Part {
   /** The port listened on; 0 while not started. */
   readonly port: number;
+  /** Blocking queries that wait at this moment. */
+  readonly waiting: number;
 }
 
 /**
@@ -82,6 +78,10 @@ class Server implements ConsulApi {
   get port(): number {
     const address: AddressInfo | string | null = this.#fastify.server.address();
     return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  get waiting(): number {
+    return this.#parked.size;
   }
 
   async start(): Promise<void> {
@@ -133,150 +133,14 @@ class Server implements ConsulApi {
     server.server.maxConnections = MAX_CONNECTIONS;
     this.#connections.watch(server.server);
 
-    server.removeAllContentTypeParsers();
-    server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-    server.addHook('onRequest', (request, reply) => this.#onRequest(request, reply));
-    server.setErrorHandler((error, request, reply) =>
-      this.#send(request, reply, this.#failure(error, request), true),
-    );
-    server.setNotFoundHandler((request, reply) => this.#send(request, reply, empty(404), false));
-
-    const routes = consulRoutes({ ...this.#options, parked: this.#parked });
-    const paths = new Set(routes.map((route) => route.path));
-    for (const route of routes) this.#addRoute(server, route);
-    for (const path of paths) {
-      const bare = path.slice(0, -1);
-      if (path.endsWith('/') && !paths.has(bare)) this.#addRedirect(server, bare, path);
-    }
-    server.get('/', (request, reply) => this.#send(request, reply, text(200, 'Consul Agent'), false));
+    mount(server, {
+      routes: consulRoutes({ ...this.#options, parked: this.#parked }),
+      bindHost: this.#options.bind.host,
+      connections: this.#connections,
+      maxBody: MAX_BODY,
+      closing: () => this.#stopping !== undefined,
+      log: this.#options.log,
+    });
     return server;
   }
-
-  #addRoute(server: FastifyInstance, route: Route): void {
-    const allow = ['OPTIONS', ...Object.keys(route.methods)].join(',');
-    server.all(
-      route.path.endsWith('/') ? `${route.path}*` : route.path,
-      {
-        // Before the body is read: a wrong method needs none.
-        onRequest: async (request, reply) => {
-          if (request.method in route.methods) return;
-          const answer =
-            request.method === 'OPTIONS'
-              ? empty(200, { Allow: allow })
-              : text(405, `method ${request.method} not allowed`, { Allow: allow });
-          await this.#send(request, reply, answer, true);
-        },
-      },
-      async (request, reply) => {
-        const answer = await this.#answer(route, request, reply);
-        await this.#send(request, reply, answer, true);
-      },
-    );
-  }
-
-  #addRedirect(server: FastifyInstance, path: string, target: string): void {
-    server.all(path, {
-      onRequest: (request, reply) => {
-        const { query = '' } = parseTarget(request.url) ?? {};
-        return this.#send(request, reply, empty(301, { Location: location(target, query) }), false);
-      },
-      handler: () => undefined,
-    });
-  }
-
-  /** What is decided before the route and the body matter. */
-  async #onRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const done = this.#connections.begin(request.raw.socket);
-    reply.raw.once('close', done);
-    // Consul takes every body for JSON, whatever its type says; fastify would refuse one it cannot parse.
-    delete request.headers['content-type'];
-    const answer = this.#early(request);
-    if (answer) await this.#send(request, reply, answer, false);
-  }
-
-  #early(request: FastifyRequest): Answer | undefined {
-    const { host, origin } = request.headers;
-    try {
-      admit({ method: request.method, host, origin }, this.#options.bind.host);
-    } catch (error) {
-      return this.#failure(error, request);
-    }
-    const target = request.url.startsWith('/') ? parseTarget(request.url) : undefined;
-    if (!target) return text(400, 'Bad Request');
-    const clean = cleanPath(target.path);
-    if (clean !== target.path) return empty(301, { Location: location(clean, target.query) });
-    return request.is404 ? empty(404) : undefined;
-  }
-
-  async #answer(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Answer> {
-    const handler = isMethod(request.method) ? route.methods[request.method] : undefined;
-    const target = parseTarget(request.url);
-    if (!handler || !target) return text(400, 'Bad Request');
-    const call = callOf(route, target.path, new URLSearchParams(target.query), request, reply);
-    try {
-      refuseNamespace(call.query, call.header('x-consul-namespace'));
-      return await handler(call);
-    } catch (error) {
-      return this.#failure(error, request);
-    }
-  }
-
-  #failure(error: unknown, request: FastifyRequest): Answer {
-    if (error instanceof Refusal) return text(error.status, error.message);
-    const status = statusOf(error);
-    if (status === 413) return text(413, `Request body too large, max size: ${MAX_BODY} bytes`);
-    if (status < 500) return text(status, messageOf(error));
-    const fields = { method: request.method, url: request.url, error: messageOf(error) };
-    this.#options.log.error(fields, 'consul api request failed');
-    return text(500, error instanceof VaneError ? error.message : 'Internal Server Error');
-  }
-
-  async #send(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    answer: Answer,
-    endpoint: boolean,
-  ): Promise<void> {
-    const pretty = new URLSearchParams(parseTarget(request.url)?.query).has('pretty');
-    // What is left of a refused body is not read, so the connection cannot go on.
-    const close = this.#stopping !== undefined || answer.status === 413;
-    await send(request, reply, answer, { endpoint, pretty, close });
-  }
-}
-
-function isMethod(method: string): method is Method {
-  return METHODS.some((each) => each === method);
-}
-
-/** fastify's errors say which status they stand for. */
-function statusOf(error: unknown): number {
-  if (!(error instanceof Error) || !('statusCode' in error)) return 500;
-  return typeof error.statusCode === 'number' ? error.statusCode : 500;
-}
-
-function callOf(
-  route: Route,
-  path: string,
-  query: URLSearchParams,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Call {
-  const { remoteAddress, remotePort } = request.raw.socket;
-  return {
-    query,
-    rest: path.slice(route.path.length),
-    body: typeof request.body === 'string' ? request.body : '',
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
-    cause: {
-      by: `api ${remoteAddress?.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`,
-      what: route.path.replace(/^\/v1\/|\/$/g, ''),
-    },
-    onGone: (fn) => {
-      reply.raw.once('close', fn);
-      return () => reply.raw.off('close', fn);
-    },
-  };
 }
