@@ -1,7 +1,7 @@
 import type { Check, CheckStatus } from '../../registry/model.ts';
 import { type Answer, empty, json } from './answer.ts';
 import { checkProblem, checkRequest, isCheckStatus } from './check-request.ts';
-import { type ApiContext, ownCheck, ownChecks, ownInstance } from './context.ts';
+import { type ApiContext, ownCheck, ownChecks, ownInstance, renewTtl } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { agentCheckJson, keyed } from './encode.ts';
 import { filterOf } from './filter.ts';
@@ -53,6 +53,8 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
     throw new Refusal(500, `ServiceID ${JSON.stringify(body.ServiceID)} does not exist`);
   }
   await command(api.registry.registerCheck({ ...request, serviceId: body.ServiceID }, call.cause), 400);
+  const registered = ownCheck(api, request.id ?? '');
+  if (registered) renewTtl(api, [registered]);
   return empty();
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { CheckRequest, ServiceRequest } from '../../registry/commands.ts';
 import type { Instance } from '../../registry/model.ts';
 import { type Answer, empty, json, text } from './answer.ts';
 import { checkProblem, checkRequest, isCheckStatus, isEmptyCheck } from './check-request.ts';
-import { type ApiContext, ownInstance, ownInstances } from './context.ts';
+import { type ApiContext, ownInstance, ownInstances, renewTtl } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { agentServiceJson, keyed } from './encode.ts';
 import { filterOf } from './filter.ts';
@@ -81,6 +82,8 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
     ),
     400,
   );
+  const { catalog } = api.registry;
+  if (checks.length > 0) renewTtl(api, catalog.instanceChecks(catalog.self, service.id));
   return empty();
 }
 
@@ -106,7 +109,7 @@ function serviceRequest(body: ServiceBody): ServiceRequest {
     tags: body.Tags ?? [],
     address: body.Address,
     port: body.Port,
-    taggedAddresses: taggedAddresses(body.TaggedAddresses),
+    taggedAddresses: withFamilies(taggedAddresses(body.TaggedAddresses), body.Address, body.Port),
     meta: body.Meta,
     weights,
     enableTagOverride: body.EnableTagOverride,
@@ -128,6 +131,19 @@ export function taggedAddresses(tagged: TaggedBody): ServiceRequest['taggedAddre
     result[tag] = { address: Address, port: Port };
   }
   return result;
+}
+
+/** Consul's agent tags an address with its family, for clients that ask for one. */
+function withFamilies(
+  tagged: ServiceRequest['taggedAddresses'],
+  address: string,
+  port: number,
+): ServiceRequest['taggedAddresses'] {
+  const family = isIP(address);
+  if (family === 0) return tagged;
+  const own = { address, port };
+  const families = { [`lan_ipv${family}`]: own, [`wan_ipv${family}`]: own };
+  return Object.assign(Object.create(null), families, tagged);
 }
 
 /** `Check` first, then `Checks`: the registry numbers them in this order. */

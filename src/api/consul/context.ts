@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { RegistryCommands } from '../../registry/commands.ts';
 import type { Check, CheckStatus, Instance } from '../../registry/model.ts';
+import { isOwnCheck, isOwnInstance } from '../../registry/names.ts';
 import type { AtIndex, CatalogReader, Query } from '../../registry/reader.ts';
 import { type Answer, json } from './answer.ts';
 import type { ScriptChecks } from './check-request.ts';
@@ -8,10 +9,12 @@ import type { ParkedQueries } from './parked-queries.ts';
 import { checkDatacenter, readOptions } from './query.ts';
 import type { Call } from './route.ts';
 
-/** Takes the results that TTL checks are told about. */
+/** Whoever runs this node's checks. */
 export interface ChecksPort {
   /** Resolves to false when this node has no TTL check of that id. */
   ttlUpdate(id: string, status: CheckStatus, output: string): Promise<boolean>;
+  /** Starts the timers of these checks anew; unknown ids are passed over. */
+  restart(ids: Iterable<string>): void;
 }
 
 /** What the routes work on. */
@@ -51,31 +54,38 @@ export async function indexed<T>(
   });
 }
 
-/** The agent's own instances: those of this process's node. */
+/** The agent's own instances: those of this process's node, without the one that stands for the registry. */
 export function ownInstances(api: ApiContext): readonly Instance[] {
   const { catalog } = api.registry;
-  return catalog.node(catalog.self).value?.instances ?? [];
+  return catalog.node(catalog.self).value?.instances.filter(({ id }) => !isOwnInstance(id)) ?? [];
 }
 
 /** One of the agent's own instances. Unlike the catalog, the agent tells ids apart by case. */
 export function ownInstance(api: ApiContext, id: string): Instance | undefined {
   const { catalog } = api.registry;
-  const instance = catalog.instance(catalog.self, id);
+  const instance = isOwnInstance(id) ? undefined : catalog.instance(catalog.self, id);
   return instance?.id === id ? instance : undefined;
 }
 
-/** The server's own liveness check, which the agent does not list among its checks. */
-const SERF_HEALTH = 'serfHealth';
-
-/** The agent's own checks, of its node and of its instances. */
+/** The agent's own checks, of its node and of its instances; serfHealth is the servers'. */
 export function ownChecks(api: ApiContext): readonly Check[] {
   const { catalog } = api.registry;
-  return catalog.nodeChecks(catalog.self).value.filter((check) => check.id !== SERF_HEALTH);
+  return catalog.nodeChecks(catalog.self).value.filter(({ id }) => !isOwnCheck(id));
 }
 
 /** One of the agent's own checks, told apart by case. */
 export function ownCheck(api: ApiContext, id: string): Check | undefined {
   const { catalog } = api.registry;
-  const check = id === SERF_HEALTH ? undefined : catalog.check(catalog.self, id);
+  const check = isOwnCheck(id) ? undefined : catalog.check(catalog.self, id);
   return check?.id === id ? check : undefined;
+}
+
+/**
+ * A TTL check that is registered again is alive for another TTL, as in Consul, though nothing is committed. Checks
+ * that are run keep their rhythm: Consul starts those anew too, and a client that registers often starves them.
+ */
+export function renewTtl(api: ApiContext, checks: readonly Check[]): void {
+  api.checks.restart(
+    checks.filter(({ definition }) => definition?.kind.kind === 'ttl').map((check) => check.id),
+  );
 }
