@@ -1,10 +1,9 @@
+import { fold } from '../registry/fold.ts';
 import type { Check, CheckKind, CheckStatus } from '../registry/model.ts';
+import { SERF_HEALTH } from '../registry/names.ts';
 import type { CatalogReader } from '../registry/reader.ts';
 
 type AliasKind = Extract<CheckKind, { kind: 'alias' }>;
-
-/** The check that says whether a node's agent is alive. An agent does not keep it among its own checks. */
-const SERF_HEALTH = 'serfHealth';
 
 export interface AliasOptions {
   /** Its own id on this node: a check of the node must not follow itself. */
@@ -58,6 +57,7 @@ export class AliasCheck {
   #judge(): void {
     const { catalog, id, outputOf, report } = this.#options;
     const { node, serviceId } = this.#kind;
+    // Whether an agent lives is not one of its own checks.
     const local = sameName(this.#node, catalog.self);
     const checks = catalog
       .nodeChecks(this.#node)
@@ -106,5 +106,5 @@ export function judgeAlias(target: {
 }
 
 function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+  return fold(a) === fold(b);
 }
