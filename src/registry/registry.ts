@@ -1,0 +1,310 @@
+import { randomUUID } from 'node:crypto';
+import type { Cancel, Clock } from '../core/clock.ts';
+import { messageOf, VaneError } from '../core/errors.ts';
+import type { Part } from '../core/lifecycle.ts';
+import type { Log } from '../core/log.ts';
+import { Catalog } from './catalog.ts';
+import {
+  type CatalogRegistration,
+  nodesTouchedBy,
+  planCatalogDeregistration,
+  planCatalogRegistration,
+} from './catalog-plans.ts';
+import {
+  checkIdOf,
+  planCheckDeregistration,
+  planCheckRegistration,
+  planCheckReport,
+  requireCheck,
+} from './check-plans.ts';
+import { CommandQueue, type Scope } from './command-queue.ts';
+import type { CheckRequest, RegistryCommands } from './commands.ts';
+import { logCommit } from './commit-log.ts';
+import { DeferredOutputs } from './deferred-outputs.ts';
+import { effective } from './effective.ts';
+import { fold } from './fold.ts';
+import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
+import type { Cause, Change, Check, CheckStatus, Committed } from './model.ts';
+import { NODE_MAINTENANCE, serviceMaintenance } from './names.ts';
+import { type OwnNode, planOwnNode } from './own-node.ts';
+import type { CatalogReader } from './reader.ts';
+import {
+  checksTouchedBy,
+  planServiceDeregistration,
+  planServiceRegistration,
+  type ServiceRegistration,
+} from './service-plans.ts';
+import type { RegistryStore } from './store.ts';
+import type { Effect } from './tables.ts';
+
+export interface RegistryOptions {
+  readonly store: RegistryStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly node: OwnNode;
+  /** Consul's `check_update_interval`, ms: about how late a changed output alone is committed. 0: at once. */
+  readonly checkUpdateInterval?: number;
+  /** Rows of all kinds; what would go beyond is refused with REGISTRY_INVALID. */
+  readonly maxRows?: number;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+const CHECK_UPDATE_INTERVAL_MS = 300_000;
+const MAX_ROWS = 100_000;
+
+/**
+ * The registry of this process: turns commands into commits of the store, and what the store commits, whoever
+ * asked for it, into the catalog.
+ */
+export class Registry implements RegistryCommands, Part {
+  readonly name = 'registry';
+  readonly #options: RegistryOptions;
+  readonly #catalog: Catalog;
+  readonly #queue = new CommandQueue();
+  readonly #outputs: DeferredOutputs;
+  readonly #updateInterval: number;
+  readonly #maxRows: number;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+  #unsubscribe: Cancel | undefined;
+  /** Commits that came while the snapshot was being loaded. */
+  #early: Committed[] | undefined = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    const { clock, log, node, random = Math.random } = options;
+    this.#updateInterval = options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS;
+    this.#maxRows = options.maxRows ?? MAX_ROWS;
+    this.#catalog = new Catalog({
+      self: node.name,
+      datacenter: node.datacenter,
+      onListenerError: (error) => log.error({ error: messageOf(error) }, 'catalog listener failed'),
+    });
+    this.#outputs = new DeferredOutputs({
+      clock,
+      random,
+      log,
+      interval: this.#updateInterval,
+      commit: (ids) => this.#commitOutputs(ids),
+    });
+  }
+
+  /** Readable from the start on; empty until {@link start} has resolved. */
+  get catalog(): CatalogReader {
+    return this.#catalog;
+  }
+
+  /** Loads the store and puts this process's own node into it. Rejects with STORE_CORRUPT or STORE_FAILED. */
+  async start(): Promise<void> {
+    const { store, log } = this.#options;
+    this.#unsubscribe = store.onCommitted((committed) => this.#onCommitted(committed));
+    try {
+      const snapshot = await store.load();
+      this.#catalog.reset(snapshot);
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const committed of early) this.#onCommitted(committed);
+      const { length: services } = snapshot.services;
+      log.info({ index: snapshot.index, nodes: snapshot.nodes.length, services }, 'registry loaded');
+      const plan = planOwnNode(this.#catalog, this.#options.node, {
+        shared: store.shared,
+        newId: randomUUID,
+      });
+      await this.#commit(plan, { by: 'registry', what: 'start' });
+    } catch (error) {
+      this.#unsubscribe();
+      await store.close();
+      throw error;
+    }
+    this.#state = 'running';
+  }
+
+  /** Takes no further commands, ends those under way (those that wait only until `deadline`), closes the store. */
+  stop(deadline: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadline);
+    return this.#stopping;
+  }
+
+  async registerService(request: ServiceRegistration, cause: Cause): Promise<void> {
+    await this.#command(
+      () => [serviceScope(request.service.id), ...checksTouchedBy(this.#catalog, request).map(checkScope)],
+      () => planServiceRegistration(this.#catalog, request),
+      cause,
+    );
+  }
+
+  deregisterService(id: string, cause: Cause): Promise<boolean> {
+    return this.#command(
+      () => [serviceScope(id), ...this.#checksOf(id)],
+      () => planServiceDeregistration(this.#catalog, id),
+      cause,
+    );
+  }
+
+  async registerCheck(request: CheckRequest & { readonly serviceId: string }, cause: Cause): Promise<void> {
+    await this.#command(
+      () => [serviceScope(request.serviceId), checkScope(checkIdOf(request))],
+      () => planCheckRegistration(this.#catalog, request),
+      cause,
+    );
+  }
+
+  deregisterCheck(id: string, cause: Cause): Promise<boolean> {
+    return this.#command(
+      () => [checkScope(id)],
+      () => planCheckDeregistration(this.#catalog, id),
+      cause,
+    );
+  }
+
+  async reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void> {
+    await this.#command(
+      () => [checkScope(id)],
+      () => {
+        const check = requireCheck(this.#catalog, id);
+        if (check.status === status && this.#updateInterval > 0) {
+          this.#defer(check, output);
+          return [];
+        }
+        return planCheckReport(this.#catalog, id, status, output);
+      },
+      cause,
+    );
+  }
+
+  async setServiceMaintenance(id: string, enable: boolean, reason: string, cause: Cause): Promise<void> {
+    await this.#command(
+      () => [serviceScope(id), checkScope(serviceMaintenance(id))],
+      () => planServiceMaintenance(this.#catalog, id, enable, reason),
+      cause,
+    );
+  }
+
+  async setNodeMaintenance(enable: boolean, reason: string, cause: Cause): Promise<void> {
+    await this.#command(
+      () => [checkScope(NODE_MAINTENANCE)],
+      () => planNodeMaintenance(this.#catalog, enable, reason),
+      cause,
+    );
+  }
+
+  async catalogRegister(request: CatalogRegistration, cause: Cause): Promise<void> {
+    await this.#command(
+      () => this.#nodeScope(nodesTouchedBy(this.#catalog, request), request.node.id),
+      () => planCatalogRegistration(this.#catalog, request),
+      cause,
+    );
+  }
+
+  async catalogDeregister(
+    request: { node: string; serviceId: string | undefined; checkId: string | undefined },
+    cause: Cause,
+  ): Promise<void> {
+    await this.#command(
+      () => this.#nodeScope([request.node], ''),
+      () => planCatalogDeregistration(this.#catalog, request),
+      cause,
+    );
+  }
+
+  freshOutput(check: Check): string {
+    const own = fold(check.node) === fold(this.#catalog.self);
+    return (own ? this.#outputs.get(check.id) : undefined) ?? check.output;
+  }
+
+  /** Resolves to whether there was anything to commit. */
+  #command(scope: () => Scope, plan: () => readonly Change[], cause: Cause): Promise<boolean> {
+    if (this.#state !== 'running') {
+      return Promise.reject(new VaneError('STOPPING', 'the registry is not running'));
+    }
+    return this.#queue.run(scope, async () => this.#commit(plan(), cause));
+  }
+
+  async #commit(plan: readonly Change[], cause: Cause): Promise<boolean> {
+    const { changes, added } = effective(this.#catalog, plan);
+    if (changes.length === 0) return false;
+    if (added > 0 && this.#catalog.size + added > this.#maxRows) {
+      throw new VaneError('REGISTRY_INVALID', `The registry is full: it holds at most ${this.#maxRows} rows`);
+    }
+    await this.#options.store.commit(changes, cause);
+    return true;
+  }
+
+  #onCommitted(committed: Committed): void {
+    if (this.#early) {
+      this.#early.push(committed);
+      return;
+    }
+    const effects = this.#catalog.apply(committed);
+    for (const effect of effects) this.#forgetOutput(effect);
+    logCommit(this.#options.log, committed, effects);
+  }
+
+  /** A kept output that has been committed, or overtaken, has had its time. */
+  #forgetOutput(effect: Effect): void {
+    if (effect.table !== 'check' || fold(effect.rows.node.node) !== fold(this.#catalog.self)) return;
+    const { before, after } = effect;
+    if (
+      before &&
+      (!after || after.status !== before.status || after.output === this.#outputs.get(before.id))
+    ) {
+      this.#outputs.delete(before.id);
+    }
+  }
+
+  #defer(check: Check, output: string): void {
+    if (check.output === output) this.#outputs.delete(check.id);
+    else this.#outputs.set(check.id, output);
+  }
+
+  async #commitOutputs(ids: readonly string[]): Promise<void> {
+    await this.#queue.run(
+      () => ids.map(checkScope),
+      async () => {
+        const changes = ids.flatMap((id): Change[] => {
+          const check = this.#catalog.check(this.#catalog.self, id);
+          const output = this.#outputs.get(id);
+          return check && output !== undefined ? [{ op: 'put-check', check: { ...check, output } }] : [];
+        });
+        await this.#commit(changes, { by: 'registry', what: 'check outputs' });
+      },
+    );
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const { clock, store } = this.#options;
+    const ran = this.#state === 'running';
+    this.#state = 'stopped';
+    this.#outputs.stop();
+    if (!ran) return;
+    const overdue = clock.after(deadline - clock.now(), () =>
+      this.#queue.refuse(new VaneError('STOPPING', 'the registry stops')),
+    );
+    await this.#outputs.flush();
+    await this.#queue.idle();
+    overdue();
+    this.#unsubscribe?.();
+    await store.close();
+  }
+
+  #checksOf(serviceId: string): string[] {
+    const checks = this.#catalog.instanceChecks(this.#catalog.self, serviceId);
+    return checks.map((check) => checkScope(check.id));
+  }
+
+  /** Commands on this node go by service and check, so whoever changes it as a whole must be alone. */
+  #nodeScope(nodes: readonly string[], id: string): Scope {
+    const names = nodes.map(fold);
+    if (names.includes(fold(this.#catalog.self))) return 'everything';
+    return [...names.map((name) => `node ${name}`), ...(id === '' ? [] : [`node-id ${id}`])];
+  }
+}
+
+function serviceScope(id: string): string {
+  return `service ${fold(id)}`;
+}
+
+function checkScope(id: string): string {
+  return `check ${fold(id)}`;
+}
