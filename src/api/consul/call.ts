@@ -9,7 +9,6 @@ export function callOf(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Call {
-  const { remoteAddress, remotePort } = request.raw.socket;
   return {
     query,
     rest: path.slice(route.path.length),
@@ -19,7 +18,7 @@ export function callOf(
       return Array.isArray(value) ? value.join(', ') : value;
     },
     cause: {
-      by: `api ${remoteAddress?.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`,
+      by: `api ${clientOf(request)}`,
       what: route.path.replace(/^\/v1\/|\/$/g, ''),
     },
     onGone: (fn) => {
@@ -27,4 +26,11 @@ export function callOf(
       return () => reply.raw.off('close', fn);
     },
   };
+}
+
+/** `address:port`; a client that is gone already has neither. */
+function clientOf(request: FastifyRequest): string {
+  const { remoteAddress, remotePort } = request.raw.socket;
+  if (remoteAddress === undefined) return 'a client that is gone';
+  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }

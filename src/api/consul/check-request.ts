@@ -4,6 +4,9 @@ import { Refusal } from './refusal.ts';
 import { type CheckKinds, SERVICE_CHECK, type ServiceCheckBody } from './requests.ts';
 import { refuseControlCharacters } from './validate.ts';
 
+/** Bytes of output that a check may ask to have kept: it is held in memory and sent to everybody. */
+const LARGEST_OUTPUT = 64 * 1024;
+
 /** Who may have programs run: `api` lets requests do it. */
 export type ScriptChecks = 'off' | 'files' | 'api';
 
@@ -99,7 +102,7 @@ function definitionOf(check: CheckKinds, kind: CheckKind): CheckDefinition {
     successBeforePassing: Math.max(0, check.SuccessBeforePassing),
     failuresBeforeCritical: Math.max(0, check.FailuresBeforeCritical),
     deregisterCriticalServiceAfter: wholeMs(check.DeregisterCriticalServiceAfter),
-    outputMaxSize: check.OutputMaxSize,
+    outputMaxSize: Math.min(check.OutputMaxSize, LARGEST_OUTPUT),
   };
 }
 

@@ -40,13 +40,15 @@ export async function indexed<T>(
 ): Promise<Answer> {
   const options = readOptions(call.query, call.header('cache-control'));
   checkDatacenter(call.query.get('dc'), api.registry.catalog.datacenter);
-  if (options.index > 0) {
-    await api.parked.changed(query, options.index, api.parked.deadline(options.wait), call.onGone);
-  }
-  const { index, value } = read();
-  return json(encode(value), {
+  const { index, wait } = options;
+  const changed =
+    index === 0 || (await api.parked.changed(query, index, api.parked.deadline(wait), call.onGone));
+  const found = read();
+  // An index shared with other queries may have risen meanwhile; to this client nothing has happened.
+  const reported = changed ? found.index : Math.min(found.index, index);
+  return json(encode(found.value), {
     'X-Consul-Effective-Consistency': options.consistency,
-    'X-Consul-Index': String(Math.max(1, index)),
+    'X-Consul-Index': String(Math.max(1, reported)),
     'X-Consul-Knownleader': 'true',
     'X-Consul-Lastcontact': '0',
     // Every read is served from memory, so a cached one is always a fresh hit.

@@ -1,4 +1,4 @@
-import { durationProblem, parseGoDuration } from './go-duration.ts';
+import { durationProblem, LONGEST_MS, parseGoDuration } from './go-duration.ts';
 import { JsonSyntaxError, type JsonValue, readJson } from './json-reader.ts';
 import { decodeFailed } from './refusal.ts';
 
@@ -59,7 +59,10 @@ export const integer: Field<number> = field('int', 0, (value) => {
 
 /** Milliseconds, from a Go duration string or a number of nanoseconds. */
 export const duration: Field<number> = field('time.Duration', 0, (value) => {
-  if (value.kind === 'number') return Number(value.text) / 1e6;
+  if (value.kind === 'number') {
+    const ms = Number(value.text) / 1e6;
+    return Math.abs(ms) <= LONGEST_MS ? ms : MISFIT;
+  }
   if (value.kind !== 'string') return MISFIT;
   if (value.value === '') return 0;
   const ms = parseGoDuration(value.value);

@@ -10,7 +10,7 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Go's time.Duration counts nanoseconds in 63 bits: about 292 years. */
-const LONGEST_MS = (2 ** 63 - 1) / 1e6;
+export const LONGEST_MS = (2 ** 63 - 1) / 1e6;
 
 const SHAPE = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;

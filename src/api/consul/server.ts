@@ -94,6 +94,7 @@ class Server implements ConsulApi {
         cause: error,
       });
     }
+    this.#options.log.info({ host, port: this.port }, 'consul api listens');
   }
 
   stop(deadline: number): Promise<void> {

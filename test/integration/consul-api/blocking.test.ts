@@ -65,6 +65,17 @@ describe('a blocking query', () => {
     expect(answer.json).toHaveLength(1);
   });
 
+  test('keeps its index when only an index it shares has risen', async () => {
+    const { call, api } = await started();
+    await call('PUT', '/v1/agent/service/register', { Name: 'a', Check: { TTL: '10m' } });
+    const before = index(await call('GET', '/v1/catalog/service/a'));
+    const waiting = call('GET', `/v1/catalog/service/a?index=${before}&wait=300ms`);
+    await eventually(() => expect(api.waiting).toBe(1));
+    await call('PUT', '/v1/agent/check/pass/service:a');
+    expect(index(await waiting)).toBe(before);
+    expect(index(await call('GET', '/v1/catalog/service/a'))).toBeGreaterThan(before);
+  });
+
   test('with an index from the future waits too, and is told the lower one', async () => {
     const { call } = await started();
     const before = index(await call('GET', '/v1/catalog/services'));

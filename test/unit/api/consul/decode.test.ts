@@ -89,6 +89,10 @@ describe('what Go refuses is refused with its words', () => {
     ['{"Inner":{"Deep":true}}', 'json: cannot unmarshal bool into Go struct field .Inner.Deep of type int'],
     ['[{}]', 'json: cannot unmarshal array into Go value of type Shape'],
     ['{"Wait":"10"}', 'time: missing unit in duration "10"'],
+    [
+      '{"Wait":1e300}',
+      'json: cannot unmarshal number 1e300 into Go struct field .Wait of type time.Duration',
+    ],
     ['{"Wait":"soon"}', 'time: invalid duration "soon"'],
     [`${'['.repeat(100)}`, 'exceeded max depth'],
   ])('%s', (body, words) => {
