@@ -247,6 +247,17 @@ describe("Consul's HTTP check", () => {
       output: `HTTP GET ${url}: 200 OK Output: tls`,
     });
   });
+
+  test('asks a TLS server by the name in the URL, not by the Host header', async () => {
+    const names: unknown[] = [];
+    const server = createTlsServer(selfSigned(), (_request, response) => response.end());
+    server.on('secureConnection', (socket) => names.push(socket.servername));
+    const { port } = await listen(server);
+    const kind = { tlsSkipVerify: true, header: { Host: ['site.example'] } };
+    await check(`https://127.0.0.1:${port}/`, kind).run(patient());
+    await check(`https://localhost:${port}/`, kind).run(patient());
+    expect(names).toEqual([false, 'localhost']);
+  });
 });
 
 describe('redirects of an HTTP check', () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ServerCheckTarget } from '../../src/health/server-check.ts';
 import { type ServerCheckState, ServerChecks } from '../../src/health/server-checks.ts';
+import { Slots } from '../../src/health/slots.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
@@ -172,6 +173,18 @@ describe('ServerChecks', () => {
     expect(checks.state('web/a')).toMatchObject({ position: 'UP', lastCode: 'L4OK' });
   });
 
+  test('the same server checked at different ports is checked twice', async () => {
+    const { server } = counting();
+    const port = await listen(server);
+    const { checks } = startChecks();
+    const at = (checkPort: number) => ({ inter: 20, fall: 2, rise: 2, port: checkPort });
+    checks.set([target(1, { check: at(port) }), target(1, { id: 'api/a', check: at(1) })]);
+    await eventually(() => {
+      expect(checks.state('web/a')).toMatchObject({ up: true, lastCode: 'L4OK' });
+      expect(checks.state('api/a')).toMatchObject({ up: false, lastCode: 'L4CON' });
+    });
+  });
+
   test('is checked at the port the check names', async () => {
     const { server } = counting();
     const port = await listen(server);
@@ -184,7 +197,8 @@ describe('ServerChecks', () => {
     const { server, count } = counting();
     const port = await listen(server);
     const clock = new FakeClock();
-    const checks = new ServerChecks({ clock });
+    const slots = new Slots(1);
+    const checks = new ServerChecks({ clock, slots });
     const told: ServerCheckState[] = [];
     checks.results.on((state) => told.push(state));
     checks.set([target(port, { check: { inter: 3_600_000, fall: 2, rise: 2, port: undefined } })]);
@@ -196,7 +210,13 @@ describe('ServerChecks', () => {
       checks.checkNow('web/a');
       clock.advance(1);
     }
-    expect(clock.pending).toBe(1);
+    // A check under way would hold the slot.
+    let free = false;
+    slots.take((release) => {
+      free = true;
+      release();
+    });
+    expect(free).toBe(true);
     clock.advance(1);
     checks.checkNow('web/a');
     clock.advance(0);
