@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.ts';
 import type { RegistryCommands } from '../../registry/commands.ts';
 import type { Check, CheckStatus, Instance } from '../../registry/model.ts';
 import { isOwnCheck, isOwnInstance } from '../../registry/names.ts';
@@ -23,7 +22,6 @@ export interface ApiContext {
   readonly checks: ChecksPort;
   readonly scriptChecks: ScriptChecks;
   readonly parked: ParkedQueries;
-  readonly clock: Clock;
   readonly version: string;
 }
 
