@@ -14,7 +14,7 @@ export interface CheckAddress {
 
 /**
  * HAProxy's `option httpchk`: any 2xx or 3xx is good. Only the head of the answer is read. The output is
- * what HAProxy shows as `last_chk`: the reason phrase, or what the system said.
+ * what HAProxy shows as `last_chk`: nothing if it is good, else the reason phrase or what the system said.
  */
 export function httpchkProbe(
   at: CheckAddress,
@@ -56,7 +56,7 @@ async function runHttpchk(
   const good = answer.status >= 200 && answer.status <= 399;
   return {
     status: good ? 'passing' : 'critical',
-    output: answer.reason.slice(0, LONGEST_INFO),
+    output: good ? '' : answer.reason.slice(0, LONGEST_INFO),
     code: good ? 'L7OK' : 'L7STS',
     httpStatus: answer.status,
   };

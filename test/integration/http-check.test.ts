@@ -342,8 +342,8 @@ describe('redirects of an HTTP check', () => {
 
 describe("HAProxy's httpchk", () => {
   test.each([
-    [200, 'passing', 'L7OK', 'OK'],
-    [302, 'passing', 'L7OK', 'Found'],
+    [200, 'passing', 'L7OK', ''],
+    [302, 'passing', 'L7OK', ''],
     [404, 'critical', 'L7STS', 'Not Found'],
     [503, 'critical', 'L7STS', 'Service Unavailable'],
   ])('%d is %s', async (httpStatus, status, code, output) => {

@@ -102,6 +102,7 @@ describe('ServerChecks', () => {
     await eventually(() => expect(flips).toEqual(['web/a down', 'web/a up']));
     const positions = told.map((state) => state.position).filter((each, i, all) => each !== all[i - 1]);
     expect(positions).toEqual(['UP', 'UP 2/3', 'UP 1/3', 'DOWN', 'DOWN 1/2', 'UP']);
+    expect(checks.state('web/a')?.why).toMatch(/^Layer7 check passed, code: 200, check duration: \d+ms$/);
     expect(told.find((state) => state.flipped)).toMatchObject({
       lastCode: 'L7STS',
       httpStatus: 503,
