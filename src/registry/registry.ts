@@ -120,7 +120,7 @@ export class Registry implements RegistryCommands, Part {
     this.#state = 'running';
   }
 
-  /** Takes no further commands, ends those under way (those that wait only until `deadline`), closes the store. */
+  /** Takes no further commands, waits until `deadline` for those under way, and closes the store. Idempotent. */
   stop(deadline: number): Promise<void> {
     this.#stopping ??= this.#stop(deadline);
     return this.#stopping;
@@ -278,12 +278,11 @@ export class Registry implements RegistryCommands, Part {
     this.#state = 'stopped';
     this.#outputs.stop();
     if (!ran) return;
-    const overdue = clock.after(deadline - clock.now(), () =>
-      this.#queue.refuse(new VaneError('STOPPING', 'the registry stops')),
-    );
-    await this.#outputs.flush();
-    await this.#queue.idle();
-    overdue();
+    const { promise: overdue, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.after(deadline - clock.now(), resolve);
+    await Promise.race([this.#outputs.flush().then(() => this.#queue.idle()), overdue]);
+    cancel();
+    this.#queue.refuse(new VaneError('STOPPING', 'the registry stops'));
     this.#unsubscribe?.();
     await store.close();
   }
