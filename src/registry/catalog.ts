@@ -69,8 +69,8 @@ export class Catalog implements CatalogReader {
     return this.#tables.size;
   }
 
-  /** Those who wait or watch. */
-  get listeners(): number {
+  /** Queries that someone waits for or watches. */
+  get awaited(): number {
     return this.#topics.size;
   }
 

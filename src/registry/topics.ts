@@ -29,10 +29,8 @@ export class Topics {
     this.emit([...this.#topics.keys()]);
   }
 
-  /** Listeners on all topics. */
+  /** Topics that someone listens to. */
   get size(): number {
-    let size = 0;
-    for (const emitter of this.#topics.values()) size += emitter.size;
-    return size;
+    return this.#topics.size;
   }
 }

@@ -162,6 +162,19 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
     expect(Object.keys(snapshot.services[1]?.meta ?? {})).toEqual(['2', '10', '__proto__']);
   });
 
+  test('leaves rows alone that are put again as they are', async () => {
+    const { start, restart } = kind();
+    const store = start();
+    await store.load();
+    const index = await store.commit(FULL, CAUSE);
+    const last = await store.commit(FULL.map(otherKeyOrder), CAUSE);
+    const { nodes, services, checks } = await (await restart()).load();
+    expect(last).toBeGreaterThan(index);
+    const rows = [...nodes, ...services, ...checks];
+    expect(rows).toHaveLength(FULL.length);
+    expect(rows.filter(({ modifyIndex }) => modifyIndex !== index)).toEqual([]);
+  });
+
   test('tells of each commit once, in order, whole and before it resolves', async () => {
     const store = kind().start();
     await store.load();
@@ -318,6 +331,19 @@ describe('the SQLite file', () => {
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
+  test('is refused for damage that reading its rows would not show', async () => {
+    await written();
+    const db = new DatabaseSync(file);
+    const root = db
+      .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'check_service'")
+      .get()?.rootpage;
+    db.close();
+    const bytes = readFileSync(file);
+    bytes.fill(0xff, (Number(root) - 1) * 4096, Number(root) * 4096);
+    writeFileSync(file, bytes);
+    await expect(sqlite().load()).rejects.toMatchObject(CORRUPT);
+  });
+
   test('that is gone, with its write-ahead log still there, is refused', async () => {
     await written();
     rmSync(file);
@@ -418,6 +444,14 @@ describe('killed at any moment', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(3 + 17 + 64 + 1 + 41);
   });
 });
+
+/** The same change, its fields the other way round. */
+function otherKeyOrder(change: Change): Change {
+  return JSON.parse(JSON.stringify(change), (_key, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).reverse());
+  });
+}
 
 /** Every page but the first loses its head. */
 function overwritten(bytes: Buffer): Buffer {

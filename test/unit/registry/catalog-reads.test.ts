@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { ServiceEntry } from '../../../src/registry/reader.ts';
 import { committing, deleteService, putCheck, putNode, putService } from '../../helpers/registry-rows.ts';
@@ -131,16 +132,18 @@ describe('waiting', () => {
   test('resolves at once when the index is past already', async () => {
     const { catalog } = committing(10);
     await catalog.changed(web, 9, never);
-    expect(catalog.listeners).toBe(0);
+    expect(catalog.awaited).toBe(0);
   });
 
   test('resolves on a change, whatever the case of the name, and leaves no listener', async () => {
     const { catalog, commit } = committing(10);
     const waiting = catalog.changed({ ...web, service: 'WEB' }, 10, never);
-    expect(catalog.listeners).toBe(1);
+    expect(catalog.awaited).toBe(1);
+    expect(getEventListeners(never, 'abort')).toHaveLength(1);
     commit(putNode('n1'), putService('n1', 'web-1', 'web'));
     await waiting;
-    expect(catalog.listeners).toBe(0);
+    expect(catalog.awaited).toBe(0);
+    expect(getEventListeners(never, 'abort')).toEqual([]);
   });
 
   test('sees the whole commit', async () => {
@@ -174,7 +177,7 @@ describe('waiting', () => {
     controller.abort(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
     await expect(catalog.changed(web, 1, controller.signal)).rejects.toThrow('gone');
-    expect(catalog.listeners).toBe(0);
+    expect(catalog.awaited).toBe(0);
   });
 
   test('a listener that throws keeps no other from hearing', () => {
