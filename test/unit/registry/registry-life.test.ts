@@ -207,6 +207,14 @@ describe('limits and failures', () => {
     expect(catalog.entries('web').value).toHaveLength(1);
   });
 
+  test('a full registry starts, also under another name', async () => {
+    const store = createMemoryStore();
+    const first = await startedRegistry({ store, maxRows: 5 });
+    await register(first.registry, 'a');
+    const { catalog } = await startedRegistry({ store, maxRows: 5, node: { ...OWN, name: 'lb-2' } });
+    expect(catalog.entries('web').value).toMatchObject([{ instance: { node: 'lb-2' } }]);
+  });
+
   test('a commit that fails changes nothing, and the next one works', async () => {
     const inner = createMemoryStore();
     let broken = false;
