@@ -1,0 +1,20 @@
+import type { Finding, Path } from '../problem.ts';
+
+/** What the resolving of a file needs besides the file. */
+export interface ResolveContext {
+  /** Name of this node where the file gives none. */
+  readonly hostname: string;
+  /** Absolute: what relative paths in the file start from. */
+  readonly cwd: string;
+  /**
+   * The keys the user wrote at a path, also those whose value is not valid and therefore absent here: so that
+   * one mistake is told once.
+   */
+  readonly keys: (path: Path) => ReadonlySet<string>;
+  readonly report: (finding: Finding) => void;
+}
+
+/** True when a key was written but its value was not valid: nothing should be concluded from its absence. */
+export function isBroken(context: ResolveContext, path: Path, value: unknown): boolean {
+  return value === undefined && context.keys(path.slice(0, -1)).has(String(path.at(-1)));
+}

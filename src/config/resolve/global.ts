@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import type { BindAddress, GlobalConfig, RegistryConfig, ResolversConfig } from '../runtime.ts';
+import type { UserConfig } from '../schema/user-config.ts';
+import type { ResolveContext } from './context.ts';
+
+const DEFAULT_STATS: BindAddress = { host: '127.0.0.1', port: 8404 };
+const DEFAULT_HTTP: BindAddress = { host: '127.0.0.1', port: 8500 };
+const DEFAULT_DNS: BindAddress = { host: '127.0.0.1', port: 8600 };
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+const STORE_FILE = 'registry.db';
+
+export function resolveGlobal(
+  user: UserConfig['global'] = {},
+  { hostname, cwd }: ResolveContext,
+): GlobalConfig {
+  const dataDir = user['data-dir'];
+  return {
+    node: user.node ?? hostname,
+    datacenter: user.datacenter ?? 'dc1',
+    dataDir: dataDir === undefined ? undefined : resolve(cwd, dataDir),
+    maxconn: user.maxconn ?? 20_000,
+    log: { level: user.log?.level ?? 'info', format: user.log?.format ?? 'json' },
+    stats: user.stats === 'off' ? undefined : { bind: user.stats?.bind ?? DEFAULT_STATS },
+    hardStopAfter: user['hard-stop-after'] ?? 30_000,
+  };
+}
+
+export function resolveRegistry(
+  user: UserConfig['registry'] = {},
+  { dataDir }: GlobalConfig,
+  context: ResolveContext,
+): RegistryConfig | undefined {
+  if (user === 'off') return undefined;
+  const http = openDoor(user.http, DEFAULT_HTTP);
+  return {
+    http,
+    dns: openDoor(user.dns, DEFAULT_DNS),
+    domain: user.domain ?? 'consul',
+    store: resolveStore(user.store, dataDir, context),
+    scriptChecks: user['script-checks'] ?? 'off',
+    nodeAddress: user['node-address'] ?? (http && !EVERY_ADDRESS.has(http.host) ? http.host : '127.0.0.1'),
+  };
+}
+
+function openDoor(bind: BindAddress | 'off' | undefined, otherwise: BindAddress): BindAddress | undefined {
+  return bind === 'off' ? undefined : (bind ?? otherwise);
+}
+
+function resolveStore(
+  kind: 'memory' | 'sqlite' | undefined,
+  dataDir: string | undefined,
+  context: ResolveContext,
+): RegistryConfig['store'] {
+  if (kind === 'sqlite' && dataDir === undefined && !context.keys(['global']).has('data-dir')) {
+    const message = 'sqlite needs a folder to keep its file in: set global.data-dir';
+    context.report({ path: ['registry', 'store'], at: 'value', message });
+  }
+  if (kind === 'memory' || dataDir === undefined) return { kind: 'memory' };
+  return { kind: 'sqlite', file: resolve(dataDir, STORE_FILE) };
+}
+
+/** `builtin` is the registry in this process and cannot be declared. */
+export function resolveResolvers(
+  user: UserConfig['resolvers'] = {},
+  context: ResolveContext,
+): readonly ResolversConfig[] {
+  return Object.entries(user).map(([id, section]) => {
+    if (id === 'builtin') {
+      const message = 'builtin is the registry in this process: choose another name';
+      context.report({ path: ['resolvers', id], at: 'key', message });
+    }
+    const nameservers = Object.entries(section.nameserver).map(([name, server]) => ({ name, ...server }));
+    if (nameservers.length === 0 && context.keys(['resolvers', id, 'nameserver']).size === 0) {
+      const message = 'expected at least one nameserver';
+      context.report({ path: ['resolvers', id, 'nameserver'], at: 'value', message });
+    }
+    return {
+      id,
+      nameservers,
+      resolveRetries: section.resolve_retries ?? 3,
+      timeoutRetry: section.timeout?.retry ?? 1_000,
+      acceptedPayloadSize: section.accepted_payload_size ?? 1_232,
+    };
+  });
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { bind, duration, orOff, whole } from './values.ts';
+
+/** Consul's rule for node names that the DNS can carry, and dots as host names have them. */
+const NODE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/;
+
+const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .optional()
+    .describe('The least serious entries that are logged. Default: info.'),
+  format: z
+    .enum(['json', 'pretty'])
+    .optional()
+    .describe('json: one object a line. pretty: for people. Default: json.'),
+});
+
+const stats = z.strictObject({
+  bind: bind().optional().describe('Address of statistics, UI and metrics. Default: 127.0.0.1:8404.'),
+});
+
+export const global = z.strictObject({
+  node: z
+    .string()
+    .regex(NODE_NAME, {
+      error:
+        'a node name is made of letters, digits, "-", "_" and ".", and begins and ends with a letter or digit',
+    })
+    .optional()
+    .describe('Name of this node in the registry. Default: the host name.'),
+  datacenter: z
+    .string()
+    .regex(/^[a-z0-9_-]{1,63}$/, { error: 'a datacenter is made of lower-case letters, digits, "-" and "_"' })
+    .optional()
+    .describe('Datacenter this node belongs to. Default: dc1.'),
+  'data-dir': z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder for what must survive a restart. Relative to the working directory. Default: nothing is written to disk.',
+    ),
+  workers: z
+    .literal(0, { error: 'only 0 is supported: frontends run in the control process' })
+    .optional()
+    .describe('Data-plane processes. Only 0: everything runs in one process. Default: 0.'),
+  maxconn: whole(1, 10_000_000)
+    .optional()
+    .describe('Client connections accepted at once by all frontends together. Default: 20000.'),
+  log: log.optional().describe('What is logged, and how.'),
+  stats: orOff(stats).optional().describe('Statistics, UI and metrics; off: none.'),
+  'hard-stop-after': duration(0)
+    .optional()
+    .describe('How long a graceful stop waits for running requests. Default: 30s.'),
+});

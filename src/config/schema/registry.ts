@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { isHostName } from '../address.ts';
+import { type Parsed, parsed, unparsed } from '../parsed.ts';
+import { bind, host, orOff, parsedBy } from './values.ts';
+
+function parseDomain(text: string): Parsed<string> {
+  const domain = text.toLowerCase().replace(/\.$/, '');
+  return isHostName(domain)
+    ? parsed(domain)
+    : unparsed(`expected a DNS name such as consul, found ${JSON.stringify(text)}`);
+}
+
+export const registry = z.strictObject({
+  http: orOff(bind())
+    .optional()
+    .describe('Address of the Consul HTTP API; off: none. Default: 127.0.0.1:8500.'),
+  dns: orOff(bind())
+    .optional()
+    .describe('Address of the Consul DNS, UDP and TCP; off: none. Default: 127.0.0.1:8600.'),
+  domain: z
+    .string()
+    .transform(parsedBy(parseDomain))
+    .optional()
+    .describe('Zone that the DNS serves. Default: consul.'),
+  store: z
+    .enum(['memory', 'sqlite'])
+    .optional()
+    .describe(
+      'Where the registry is kept. sqlite needs global.data-dir. Default: sqlite when data-dir is set, else memory.',
+    ),
+  'script-checks': z
+    .enum(['off', 'files', 'api'])
+    .optional()
+    .describe(
+      'Whose checks may run programs on this machine. files: those of definition files; api: also those registered over HTTP. Default: off.',
+    ),
+  'node-address': host()
+    .optional()
+    .describe(
+      'Address of this node for services registered without one. Default: the address of http, or 127.0.0.1 when that is every address.',
+    ),
+});
