@@ -21,10 +21,10 @@ export function parseDuration(input: string | number): Parsed<number> {
   const written = String(input).trim();
   const match = /^(\d+)([a-z]*)$/.exec(written);
   const unit = match === null ? undefined : MS_PER_UNIT.get(match[2] || 'ms');
-  if (!match || unit === undefined) return unparsed(`${EXPECTED}, found ${JSON.stringify(input)}`);
+  if (!match || unit === undefined) return unparsed(`${EXPECTED_DURATION}, found ${JSON.stringify(input)}`);
   const ms = Math.ceil(Number(match[1]) * unit);
   if (ms > LONGEST_MS) return unparsed(`${JSON.stringify(input)} is too long: the longest duration is 24d`);
   return parsed(ms);
 }
 
-const EXPECTED = 'expected a duration: a whole number and a unit, such as 500ms, 5s or 1m';
+export const EXPECTED_DURATION = 'expected a duration: a whole number and a unit, such as 500ms, 5s or 1m';

@@ -15,22 +15,24 @@ const described = jsonSchema();
 export function wordIssue(issue: RawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.input === undefined) return 'missing';
       return `expected ${NOUNS.get(issue.expected) ?? issue.expected}, found ${show(issue.input)}`;
     case 'invalid_value':
       return `expected ${either(issue.values.map(String))}, found ${show(issue.input)}`;
     case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+      return issue.origin === 'number' ? `must be at least ${issue.minimum}` : 'must not be empty';
     case 'too_big':
       return `must be at most ${issue.maximum}`;
     default:
-      return 'invalid';
+      return UNWORDED;
   }
 }
 
+/** For issues that {@link findingsOf} words itself. */
+const UNWORDED = 'not valid';
+
 const NOUNS: ReadonlyMap<string, string> = new Map([
   ['string', 'text'],
-  ['number', 'a number'],
+  ['number', 'a whole number'],
   ['int', 'a whole number'],
   ['boolean', 'true or false'],
   ['array', 'a list'],
@@ -78,6 +80,9 @@ function unionFindings(issue: Extract<Issue, { code: 'invalid_union' }>, path: P
   const meant = issue.errors.filter((branch) => !branch.some(isOfAnotherType));
   const [branch] = meant;
   if (branch && meant.length === 1) return branch.flatMap((inner) => findingsOf(inner, path));
+  if (issue.message !== UNWORDED) {
+    return [{ path, at: 'value', message: `${issue.message}, found ${show(issue.input)}` }];
+  }
   const options = issue.errors.flatMap((inner) =>
     inner.flatMap((one) => (isOfAnotherType(one) ? wanted(one) : [])),
   );

@@ -11,8 +11,7 @@ function nearest(written: string, known: Iterable<string>): string | undefined {
   if (written.length > LONGEST) return undefined;
   const from = written.toLowerCase();
   let best: string | undefined;
-  // Up to a third of the letters may be wrong: beyond that a suggestion is noise.
-  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  let bestDistance = mostMistakes(written) + 1;
   for (const word of known) {
     const distance = editDistance(from, word.toLowerCase());
     if (distance < bestDistance) {
@@ -21,6 +20,11 @@ function nearest(written: string, known: Iterable<string>): string | undefined {
     }
   }
   return best;
+}
+
+/** About a third of the letters: beyond that a suggestion is noise. */
+function mostMistakes(written: string): number {
+  return written.length < 4 ? 1 : Math.max(2, Math.floor(written.length / 3));
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment). */

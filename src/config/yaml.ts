@@ -23,7 +23,7 @@ export interface YamlFile {
 }
 
 /** Far above any real configuration; they bound what aliases and nesting can grow to. */
-const MOST_NODES = 200_000;
+const MOST_NODES = 100_000;
 const DEEPEST = 32;
 
 /** Reads YAML 1.2 (one document) and fills in environment variables. Never throws. */
@@ -70,6 +70,8 @@ class Reader {
   readonly #env: Readonly<Record<string, string | undefined>>;
   /** Collections being read, to notice an alias inside what it stands for. */
   readonly #open = new Set<Node>();
+  /** Finding what an alias stands for means searching the document. */
+  readonly #targets = new Map<Alias, Node>();
   #nodes = 0;
 
   constructor(
@@ -113,12 +115,15 @@ class Reader {
 
   #readAlias(alias: Alias, path: Path): Tree | undefined {
     const offset = alias.range?.[0] ?? 0;
-    const node = alias.resolve(this.#document);
-    if (!node || this.#open.has(node)) {
-      this.report(offset, path, `*${alias.source} stands inside the value it refers to`);
-      return undefined;
-    }
-    return this.read(node, path);
+    const node = this.#targets.get(alias) ?? alias.resolve(this.#document);
+    if (node) this.#targets.set(alias, node);
+    if (node && !this.#open.has(node)) return this.read(node, path);
+    const { source } = alias;
+    const message = node
+      ? `*${source} stands inside the value it refers to`
+      : `no &${source} comes before *${source}`;
+    this.report(offset, path, message);
+    return undefined;
   }
 
   #readMap(pairs: readonly Pair[], path: Path, offset: number): Tree {

@@ -1,7 +1,7 @@
 import type { Path } from '../problem.ts';
 import type { BackendConfig, RegistryConfig } from '../runtime.ts';
 import type { UserBackend, UserConfig, UserDefaults } from '../schema/user-config.ts';
-import type { ResolveContext } from './context.ts';
+import { type ResolveContext, requireKey } from './context.ts';
 import { resolveServers } from './servers.ts';
 
 /** Where `maxqueue` says 0, and where it says nothing. */
@@ -15,12 +15,13 @@ export function resolveBackends(
   const defaults = user.defaults ?? {};
   return Object.entries(user.backends ?? {}).map(([name, backend]) => {
     const path: Path = ['backends', name];
+    requireKey(context, path, 'servers', 'the servers that do the work');
     const httpchk = backend.option?.httpchk ?? defaults.option?.httpchk;
     return {
       name,
       mode: backend.mode ?? defaults.mode ?? 'http',
       balance: backend.balance ?? defaults.balance ?? { kind: 'roundrobin' },
-      servers: resolveServers(backend.servers, path, registry, context),
+      servers: resolveServers(backend.servers ?? [], path, registry, context),
       retries: backend.retries ?? defaults.retries ?? 3,
       redispatch: backend.option?.redispatch ?? defaults.option?.redispatch ?? true,
       timeout: resolveTimeouts(backend, defaults),

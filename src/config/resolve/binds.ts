@@ -7,6 +7,8 @@ import type { ResolveContext } from './context.ts';
 interface Claim {
   readonly bind: BindAddress;
   readonly path: Path;
+  /** What the file calls it, for the other's message. */
+  readonly name: string;
   /** False: a default, which the file does not mention. */
   readonly written: boolean;
 }
@@ -20,7 +22,7 @@ export function checkBinds(
   for (const claim of claims(config, context)) {
     const taken = earlier.find(({ bind }) => overlap(bind, claim.bind));
     if (taken) {
-      const by = `${formatPath(taken.path)}${taken.written ? '' : ' by default'}`;
+      const by = `${taken.name}${taken.written ? '' : ' by default'}`;
       const message = `${show(claim.bind)} is already taken: ${by} listens on ${show(taken.bind)}`;
       context.report({ path: claim.path, at: 'value', message });
     } else earlier.push(claim);
@@ -39,12 +41,13 @@ function claims(
   ];
   const all = own.flatMap(([bind, path]) => {
     const written = context.keys(path.slice(0, -1)).has(String(path.at(-1)));
-    return bind ? [{ bind, path, written }] : [];
+    return bind ? [{ bind, path, name: formatPath(path), written }] : [];
   });
   all.sort((a, b) => Number(a.written) - Number(b.written));
   for (const { name, bind } of frontends) {
     for (const [i, address] of bind.entries()) {
-      all.push({ bind: address, path: ['frontends', name, 'bind', i], written: true });
+      const path = ['frontends', name, 'bind'];
+      all.push({ bind: address, path: [...path, i], name: formatPath(path), written: true });
     }
   }
   return all;

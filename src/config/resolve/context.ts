@@ -14,6 +14,12 @@ export interface ResolveContext {
   readonly report: (finding: Finding) => void;
 }
 
+/** Reports a key that must be there and is not. */
+export function requireKey(context: ResolveContext, path: Path, key: string, what: string): void {
+  if (context.keys(path).has(key)) return;
+  context.report({ path: [...path, key], at: 'key', message: `missing: expected ${what}` });
+}
+
 /** True when a key was written but its value was not valid: nothing should be concluded from its absence. */
 export function isBroken(context: ResolveContext, path: Path, value: unknown): boolean {
   return value === undefined && context.keys(path.slice(0, -1)).has(String(path.at(-1)));

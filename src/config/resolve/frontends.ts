@@ -7,7 +7,7 @@ import { type Report, splitWords } from '../rules/words.ts';
 import type { AclTest, FrontendConfig, FrontendOptions, FrontendTimeouts, GlobalConfig } from '../runtime.ts';
 import type { UserConfig, UserDefaults, UserFrontend } from '../schema/user-config.ts';
 import { BackendReferences } from './backend-references.ts';
-import type { ResolveContext } from './context.ts';
+import { type ResolveContext, requireKey } from './context.ts';
 
 type Mode = FrontendConfig['mode'];
 
@@ -25,7 +25,7 @@ export function resolveFrontends(
     return {
       name,
       mode,
-      bind: frontend.bind,
+      bind: frontend.bind ?? [],
       maxconn: frontend.maxconn ?? defaults.maxconn ?? maxconn,
       timeout: resolveTimeouts(frontend, defaults),
       options: {
@@ -105,10 +105,10 @@ function resolveTargets(
 
 /** What can be told from the keys alone. */
 function refuseUnusable(frontend: UserFrontend, mode: Mode, path: Path, context: ResolveContext): void {
-  const { option, 'http-request': rules, bind } = frontend;
+  const { option, 'http-request': rules } = frontend;
   const report = (key: string, at: 'key' | 'value', message: string) =>
     context.report({ path: [...path, key], at, message });
-  if (bind.length === 0) report('bind', 'value', 'expected at least one address to listen on');
+  requireKey(context, path, 'bind', 'the addresses to listen on');
   if (mode === 'tcp' && rules) report('http-request', 'key', 'http-request needs mode http');
   if (mode === 'tcp' && option?.httplog) {
     report('option', 'value', 'option httplog needs mode http: in mode tcp it is tcplog');

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { BindAddress, GlobalConfig, RegistryConfig, ResolversConfig } from '../runtime.ts';
 import type { UserConfig } from '../schema/user-config.ts';
-import type { ResolveContext } from './context.ts';
+import { type ResolveContext, requireKey } from './context.ts';
 
 const DEFAULT_STATS: BindAddress = { host: '127.0.0.1', port: 8404 };
 const DEFAULT_HTTP: BindAddress = { host: '127.0.0.1', port: 8500 };
@@ -69,9 +69,13 @@ export function resolveResolvers(
       const message = 'builtin is the registry in this process: choose another name';
       context.report({ path: ['resolvers', id], at: 'key', message });
     }
-    const nameservers = Object.entries(section.nameserver).map(([name, server]) => ({ name, ...server }));
-    if (nameservers.length === 0 && context.keys(['resolvers', id, 'nameserver']).size === 0) {
-      const message = 'expected at least one nameserver';
+    requireKey(context, ['resolvers', id], 'nameserver', 'the nameservers to ask');
+    const nameservers = Object.entries(section.nameserver ?? {}).map(([name, server]) => ({
+      name,
+      ...server,
+    }));
+    if (section.nameserver && context.keys(['resolvers', id, 'nameserver']).size === 0) {
+      const message = 'must not be empty';
       context.report({ path: ['resolvers', id, 'nameserver'], at: 'value', message });
     }
     return {

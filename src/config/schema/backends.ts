@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_CHECK, parseCheck } from '../check-line.ts';
 import { backendOptions, backendTimeouts, balance, maxqueue, retries, tunnelTimeout } from './proxies.ts';
-import { duration, hostPort, mode, parsedBy, whole } from './values.ts';
+import { duration, hostPort, mode, parsedBy, requires, whole } from './values.ts';
 
 const check = z.union([
   z.boolean().transform((on) => (on ? DEFAULT_CHECK : undefined)),
@@ -42,20 +42,23 @@ const server = z.strictObject({
     .describe('Requests (http) or connections (tcp) at once of each server; 0: no limit. Default: 0.'),
 });
 
-export const backend = z.strictObject({
-  mode: mode()
-    .optional()
-    .describe('http, or tcp for any other protocol. Default: that of defaults, else http.'),
-  balance,
-  servers: z
-    .array(z.union([hostPort().transform((short) => ({ short })), server]))
-    .min(1, { error: 'expected at least one server' })
-    .describe('Who does the work: mappings, or in short a name or ip:port.'),
-  retries,
-  option: backendOptions,
-  timeout: z
-    .strictObject({ ...backendTimeouts, ...tunnelTimeout })
-    .optional()
-    .describe('Timeouts towards servers.'),
-  maxqueue,
-});
+export const backend = z
+  .strictObject({
+    mode: mode()
+      .optional()
+      .describe('http, or tcp for any other protocol. Default: that of defaults, else http.'),
+    balance,
+    servers: z
+      .array(z.union([hostPort().transform((short) => ({ short })), server]))
+      .min(1)
+      .optional()
+      .describe('Who does the work: mappings, or in short a name or ip:port.'),
+    retries,
+    option: backendOptions,
+    timeout: z
+      .strictObject({ ...backendTimeouts, ...tunnelTimeout })
+      .optional()
+      .describe('Timeouts towards servers.'),
+    maxqueue,
+  })
+  .meta(requires('servers'));

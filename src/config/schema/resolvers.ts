@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseHostPort } from '../address.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
 import type { ResolversConfig } from '../runtime.ts';
-import { duration, named, parsedBy, whole } from './values.ts';
+import { duration, named, parsedBy, requires, whole } from './values.ts';
 
 type Nameserver = Omit<ResolversConfig['nameservers'][number], 'name'>;
 
@@ -23,22 +23,26 @@ function parseNameserver(text: string): Parsed<Nameserver> {
   return parsed({ transport, host, port });
 }
 
-export const resolvers = z.strictObject({
-  nameserver: named(z.string().transform(parsedBy(parseNameserver))).describe(
-    'Nameservers by name: an IP address with an optional port (53), after tcp@ for DNS over TCP. All are asked at once.',
-  ),
-  resolve_retries: whole(1, 100)
-    .optional()
-    .describe('Queries sent for one resolution before it has failed. Default: 3.'),
-  timeout: z
-    .strictObject({
-      retry: duration(1)
-        .optional()
-        .describe('How long an answer is waited for before the query is sent again. Default: 1s.'),
-    })
-    .optional()
-    .describe('Times of the resolver.'),
-  accepted_payload_size: whole(512, 65_535)
-    .optional()
-    .describe('Largest UDP answer announced to the nameservers (EDNS), in bytes. Default: 1232.'),
-});
+export const resolvers = z
+  .strictObject({
+    nameserver: named(z.string().transform(parsedBy(parseNameserver)))
+      .optional()
+      .describe(
+        'Nameservers by name: an IP address with an optional port (53), after tcp@ for DNS over TCP. All are asked at once.',
+      ),
+    resolve_retries: whole(1, 100)
+      .optional()
+      .describe('Queries sent for one resolution before it has failed. Default: 3.'),
+    timeout: z
+      .strictObject({
+        retry: duration(1)
+          .optional()
+          .describe('How long an answer is waited for before the query is sent again. Default: 1s.'),
+      })
+      .optional()
+      .describe('Times of the resolver.'),
+    accepted_payload_size: whole(512, 65_535)
+      .optional()
+      .describe('Largest UDP answer announced to the nameservers (EDNS), in bytes. Default: 1232.'),
+  })
+  .meta(requires('nameserver'));

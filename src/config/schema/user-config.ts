@@ -31,4 +31,4 @@ export type UserDefaults = NonNullable<UserConfig['defaults']>;
 export type UserResolvers = z.output<typeof resolvers>;
 export type UserFrontend = z.output<typeof frontend>;
 export type UserBackend = z.output<typeof backend>;
-export type UserServer = UserBackend['servers'][number];
+export type UserServer = NonNullable<UserBackend['servers']>[number];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type HostPort, parseBind, parseHost, parseHostPort } from '../address.ts';
-import { parseDuration } from '../duration.ts';
+import { EXPECTED_DURATION, parseDuration } from '../duration.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
 
 /** What {@link parsedBy} puts into an issue's `params`, for whoever turns issues into problems. */
@@ -22,12 +22,16 @@ export function parsedBy<In, Out>(parse: (input: In) => Parsed<Out>) {
 
 /** A duration in HAProxy's format, read as milliseconds. `pattern` is for editors; the parser decides. */
 export function duration(leastMs: 0 | 1) {
-  return z.union([z.string().meta({ pattern: '^\\d+(us|ms|s|m|h|d)?$' }), z.int().min(0)]).transform(
-    parsedBy((input: string | number): Parsed<number> => {
-      const ms = parseDuration(input);
-      return ms.ok && ms.value < leastMs ? unparsed('must be at least 1ms: 0 would be no time at all') : ms;
-    }),
-  );
+  return z
+    .union([z.string().meta({ pattern: '^\\d+(us|ms|s|m|h|d)?$' }), z.int().min(0)], {
+      error: EXPECTED_DURATION,
+    })
+    .transform(
+      parsedBy((input: string | number): Parsed<number> => {
+        const ms = parseDuration(input);
+        return ms.ok && ms.value < leastMs ? unparsed('must be at least 1ms: 0 would be no time at all') : ms;
+      }),
+    );
 }
 
 /** A whole number within bounds, both included. */
@@ -63,9 +67,17 @@ export function host() {
   );
 }
 
-/** One value, or a list of them; always read as a list. */
-export function listOf<T extends z.ZodType>(item: T) {
-  return z.union([item.transform((one) => [one]), z.array(item)]);
+/** One value, or a list of at least `least` of them; always read as a list. */
+export function listOf<T extends z.ZodType>(item: T, least = 0) {
+  return z.union([item.transform((one) => [one]), z.array(item).min(least)]);
+}
+
+/**
+ * Keys that must be there, for editors. It is `resolve.ts` that insists: were it the schema, a bad value would
+ * count as a missing one, and hide what else is wrong with its neighbours.
+ */
+export function requires(...keys: readonly string[]) {
+  return { required: keys };
 }
 
 /** Names of frontends, backends, resolvers and acls are made as in HAProxy (configuration manual, section 4). */

@@ -1,0 +1,202 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseBind, parseHost, parseHostPort, parseNetwork } from '../../../src/config/address.ts';
+import { parseBalance } from '../../../src/config/balance-line.ts';
+import { parseCheck } from '../../../src/config/check-line.ts';
+import { parseDuration } from '../../../src/config/duration.ts';
+import { didYouMean, editDistance } from '../../../src/config/nearest.ts';
+import { BACKEND_OPTIONS, FRONTEND_OPTIONS, parseOption } from '../../../src/config/options.ts';
+import type { Parsed } from '../../../src/config/parsed.ts';
+
+/** The value, or the message with what surrounds it. */
+function outcome<T>(result: Parsed<T>): unknown {
+  return result.ok ? result.value : result.message;
+}
+
+describe('durations', () => {
+  test.each([
+    ['0', 0],
+    [250, 250],
+    ['250', 250],
+    ['1us', 1],
+    ['1500us', 2],
+    ['500ms', 500],
+    ['5s', 5_000],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['1d', 86_400_000],
+    [' 5s ', 5_000],
+    ['2147483647', 2_147_483_647],
+  ])('%j is %d ms', (written, ms) => expect(outcome(parseDuration(written))).toBe(ms));
+
+  test.each(['', 's', '-1s', '1.5s', '5sec', '5 s', '5S', '1m30s', '1e3', 'toString', -1, 1.5, Number.NaN])(
+    '%j is none',
+    (written) => expect(outcome(parseDuration(written))).toContain('expected a duration'),
+  );
+
+  test.each(['25d', '2147483648', `${'9'.repeat(400)}d`])('%s is too long', (written) =>
+    expect(outcome(parseDuration(written))).toContain('too long'),
+  );
+
+  test('every number of every unit is read back', () => {
+    const unit = fc.constantFrom({ suffix: 'ms', ms: 1 }, { suffix: 's', ms: 1e3 }, { suffix: 'm', ms: 6e4 });
+    fc.assert(
+      fc.property(fc.nat(35_000), unit, (n, { suffix, ms }) => {
+        expect(outcome(parseDuration(`${n}${suffix}`))).toBe(n * ms);
+      }),
+    );
+  });
+});
+
+describe('addresses', () => {
+  test.each([
+    ['10.0.0.1', { kind: 'ipv4', host: '10.0.0.1', port: undefined }],
+    ['10.0.0.1:80', { kind: 'ipv4', host: '10.0.0.1', port: 80 }],
+    ['[::1]', { kind: 'ipv6', host: '::1', port: undefined }],
+    ['[2001:DB8:0::1]:8080', { kind: 'ipv6', host: '2001:db8::1', port: 8080 }],
+    ['Web.Service.Consul.', { kind: 'name', host: 'web.service.consul', port: undefined }],
+    ['_api._tcp.service.consul', { kind: 'name', host: '_api._tcp.service.consul', port: undefined }],
+    ['node-1:65535', { kind: 'name', host: 'node-1', port: 65_535 }],
+  ])('%s', (text, expected) => expect(outcome(parseHostPort(text))).toEqual(expected));
+
+  test.each([
+    ['::1', 'goes in brackets: [::1]'],
+    ['2001:db8::1', 'goes in brackets'],
+    ['', 'expected host:port'],
+    [':80', 'expected host:port'],
+    ['[::1', 'expected host:port'],
+    ['[::g]:80', 'not an IPv6 address'],
+    ['[10.0.0.1]:80', 'not an IPv6 address'],
+    ['[::1]80', 'expected host:port'],
+    ['256.0.0.1:80', 'not an IPv4 address'],
+    ['10.0.0:80', 'not an IPv4 address'],
+    ['01.2.3.4', 'not an IPv4 address'],
+    ['-a.example', 'expected an IP address or a host name'],
+    ['a..b', 'expected an IP address or a host name'],
+    [`${'a'.repeat(64)}.example`, 'expected an IP address or a host name'],
+    ['web:', 'expected a port'],
+    ['web:0', 'expected a port from 1'],
+    ['web:65536', 'expected a port'],
+    ['web:8a', 'expected a port'],
+    ['web:80:81', 'expected a port'],
+    ['http://web:80', 'expected a port'],
+    ['we b', 'expected an IP address or a host name'],
+  ])('%j is refused', (text, message) => expect(outcome(parseHostPort(text))).toContain(message));
+
+  test.each([
+    ['127.0.0.1:8080', { host: '127.0.0.1', port: 8080 }],
+    [':8080', { host: '0.0.0.0', port: 8080 }],
+    ['*:8080', { host: '0.0.0.0', port: 8080 }],
+    ['[::]:8080', { host: '::', port: 8080 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+  ])('bind %s', (text, expected) => expect(outcome(parseBind(text))).toEqual(expected));
+
+  test.each(['8080', '127.0.0.1', '*', '::', ':', '127.0.0.1:http', '127.0.0.1:8080-8090'])(
+    'bind %s is refused',
+    (text) => expect(parseBind(text).ok).toBe(false),
+  );
+
+  test('a host may be a bare IPv6 address', () => {
+    expect(outcome(parseHost('2001:db8::1'))).toEqual({ kind: 'ipv6', host: '2001:db8::1' });
+  });
+
+  test.each([
+    ['10.0.0.0/8', '10.0.0.0/8'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['2001:DB8::/32', '2001:db8::/32'],
+    ['::1', '::1'],
+    ['0.0.0.0/0', '0.0.0.0/0'],
+  ])('network %s', (text, expected) => expect(outcome(parseNetwork(text))).toBe(expected));
+
+  test.each([
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '10/8',
+    '10.0.0.0/8/8',
+    'web',
+    '',
+    '10.0.0.0/255.0.0.0',
+  ])('network %j is refused', (text) => expect(parseNetwork(text).ok).toBe(false));
+});
+
+describe('check parameters', () => {
+  test.each([
+    ['inter 500ms', { inter: 500, fall: 3, rise: 2, port: undefined }],
+    ['port 81 rise 1 fall 2 inter 1s', { inter: 1_000, fall: 2, rise: 1, port: 81 }],
+  ])('%s', (text, expected) => expect(outcome(parseCheck(text))).toEqual(expected));
+
+  test.each([
+    ['', 'expected true', undefined],
+    ['inter', 'inter lacks its value', 0],
+    ['fall 2 fall 3', 'fall is given twice', 7],
+    ['inter 0', 'at least 1ms', 6],
+    ['inter soon', 'expected a duration', 6],
+    ['rise  0', 'expected rise from 1', 6],
+    ['port 70000', 'expected port', 5],
+    ['fastinter 1s', 'unknown check parameter', 0],
+  ])('%j is refused', (text, message, offset) =>
+    expect(parseCheck(text)).toMatchObject({ ok: false, message: expect.stringContaining(message), offset }),
+  );
+});
+
+describe('balance', () => {
+  test.each([
+    ['roundrobin', { kind: 'roundrobin' }],
+    ['leastconn', { kind: 'leastconn' }],
+    ['random', { kind: 'random', draws: 2 }],
+    ['random(3)', { kind: 'random', draws: 3 }],
+  ])('%s', (text, expected) => expect(outcome(parseBalance(text))).toEqual(expected));
+
+  test.each(['source', 'roundrobin(2)', 'random(0)', 'random()', 'random(101)', ''])(
+    '%j is refused',
+    (text) => expect(parseBalance(text).ok).toBe(false),
+  );
+});
+
+describe('options', () => {
+  const all = [...FRONTEND_OPTIONS, ...BACKEND_OPTIONS];
+  test.each([
+    ['forwardfor', { forwardfor: true }],
+    ['no redispatch', { redispatch: false }],
+    ['httpchk', { httpchk: { method: 'OPTIONS', uri: '/' } }],
+    ['httpchk /up', { httpchk: { method: 'OPTIONS', uri: '/up' } }],
+    ['httpchk  GET /health?full', { httpchk: { method: 'GET', uri: '/health?full' } }],
+    ['no httpchk', { httpchk: 'off' }],
+  ])('%s', (text, expected) => expect(outcome(parseOption(text, all))).toEqual(expected));
+
+  test.each([
+    ['fowardfor', 'unknown option'],
+    ['no', 'unknown option'],
+    ['redispatch 3', 'takes nothing'],
+    ['httpchk get /', 'expected a method'],
+    ['httpchk GET health', 'expected a URI'],
+    ['httpchk GET / HTTP/1.1', 'HTTP/1.1 after it'],
+    ['no httpchk GET /', 'takes nothing'],
+  ])('%j is refused', (text, message) => expect(outcome(parseOption(text, all))).toContain(message));
+
+  test('each section has its own', () => expect(parseOption('redispatch', FRONTEND_OPTIONS).ok).toBe(false));
+});
+
+describe('suggestions', () => {
+  test.each([
+    ['intervl', ['interval', 'drain'], 'did you mean interval?'],
+    ['Backends', ['backends', 'frontends'], 'did you mean backends?'],
+    ['teh', ['the'], 'did you mean the?'],
+    ['zzz', ['interval', 'drain'], undefined],
+    ['x'.repeat(65), ['x'.repeat(64)], undefined],
+  ])('%s', (written, known, expected) => expect(didYouMean(written, known)).toBe(expected));
+
+  test('the distance is symmetric, zero only for equal words, and never above the longer length', () => {
+    const word = fc.string({ maxLength: 12 });
+    fc.assert(
+      fc.property(word, word, (a, b) => {
+        const distance = editDistance(a, b);
+        expect(distance).toBe(editDistance(b, a));
+        expect(distance === 0).toBe(a === b);
+        expect(distance).toBeLessThanOrEqual(Math.max(a.length, b.length));
+      }),
+    );
+  });
+});
