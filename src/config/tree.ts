@@ -1,5 +1,4 @@
-import type { Finding, Path, Problem } from './problem.ts';
-import { formatPath } from './problem.ts';
+import { type Finding, formatPath, type Path, type Problem } from './problem.ts';
 
 /** A place in a file; line and column count from 1. */
 export interface Place {

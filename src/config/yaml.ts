@@ -23,7 +23,7 @@ export interface YamlFile {
 }
 
 /** Far above any real configuration; they bound what aliases and nesting can grow to. */
-const MOST_NODES = 100_000;
+const MOST_NODES = 300_000;
 const DEEPEST = 32;
 
 /** Reads YAML 1.2 (one document) and fills in environment variables. Never throws. */

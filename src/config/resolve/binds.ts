@@ -1,5 +1,4 @@
-import type { Path } from '../problem.ts';
-import { formatPath } from '../problem.ts';
+import { formatPath, type Path } from '../problem.ts';
 import type { BindAddress, RuntimeConfig } from '../runtime.ts';
 import type { ResolveContext } from './context.ts';
 

@@ -45,9 +45,9 @@ export function methodsOf(fetch: AclTest['fetch']): readonly Match[] {
   return FETCHES.get(fetch.kind)?.methods ?? [];
 }
 
-/** Reads `path_beg`, `hdr(host)`, `req.hdr_sub(user-agent)`, `src`… Undefined when something was reported. */
+/** Reads `path_beg`, `hdr(host)`, `hdr_sub(user-agent)`, `src`… Undefined when something was reported. */
 export function parseCriterion(word: Word, report: Report): Criterion | undefined {
-  const match = /^(?:req\.(?=hdr))?([A-Za-z0-9_.]+)(?:\(([^()]*)\))?$/.exec(word.text);
+  const match = /^(?:req\.(?=hdr\())?([A-Za-z0-9_.]+)(?:\(([^()]*)\))?$/.exec(word.text);
   const [, written = '', argument] = match ?? [];
   if (!match || !NAMES.includes(written)) {
     if (/[,()]/.test(word.text.replace(/\([^()]*\)$/, ''))) {
