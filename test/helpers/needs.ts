@@ -1,0 +1,41 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { describe, test } from 'vitest';
+
+/** `describe` and `test` for what needs a program that may be missing on this machine. */
+export interface Needing {
+  describe(title: string, body: () => void): void;
+  test(title: string, body: () => void | Promise<void>, timeoutMs?: number): void;
+}
+
+/**
+ * Tests that run `program`. Where it is missing they are skipped, and their titles say which Debian package
+ * brings it; in CI, which installs what tests need, they fail instead.
+ */
+export function needs(program: string, debianPackage: string): Needing {
+  if (isInstalled(program)) return { describe, test };
+  const mend = `${program} is not installed: apt-get install ${debianPackage}`;
+  if (process.env.CI === 'true') {
+    const fail = () => {
+      throw new Error(mend);
+    };
+    return { describe: (title) => test(title, fail), test: (title) => test(title, fail) };
+  }
+  return {
+    describe: (title) => test.skip(`${title} (${mend})`),
+    test: (title) => test.skip(`${title} (${mend})`),
+  };
+}
+
+/** Servers live in sbin, which is not on every user's PATH. */
+function isInstalled(program: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
