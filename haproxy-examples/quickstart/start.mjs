@@ -163,9 +163,9 @@ async function isOk(url) {
 function sayWhatToTry() {
   const [frontend, stats, http, dns] = Object.values(DOORS).map(({ address }) => address);
   const [dnsHost, dnsPort] = [dns.slice(0, dns.lastIndexOf(':')), dns.slice(dns.lastIndexOf(':') + 1)];
-  const pid = [...children].find((child) => child !== vane)?.pid;
+  const pid = [...children].find((child) => child !== vane)?.pid ?? 'PID';
   console.log(`
-Ready. In another terminal:
+Ready: Vane is process ${vane.pid}. In another terminal:
   curl http://${frontend}/                                  each time another instance answers
   dig @${dnsHost} -p ${dnsPort} web.service.consul SRV            where they are
   kill -9 ${pid}                                              one crashes: requests go on to the others

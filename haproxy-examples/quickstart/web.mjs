@@ -21,11 +21,14 @@ if (process.connected) {
 
 async function answer(request, response) {
   const { pathname } = new URL(request.url, 'http://web');
-  if (pathname === '/slow') await sleep(SLOW_MS);
-  // An instance that stops keeps no connection open after the answers that are under way.
-  if (stopping) response.setHeader('connection', 'close');
   response.setHeader('content-type', 'text/plain');
+  // One that stops keeps no connection open after the answers that are under way.
+  response.once('close', () => stopping && server.closeIdleConnections());
   if (pathname === '/health') return response.end('ok\n');
+  if (pathname === '/slow') {
+    response.write(`${name} is thinking…\n`);
+    await sleep(SLOW_MS);
+  }
   response.end(`Hello from ${name}, process ${process.pid}.\n`);
 }
 
