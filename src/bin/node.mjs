@@ -18,12 +18,9 @@ export function findNode() {
   const pinned = pinnedNode();
   if (pinned !== undefined && works(pinned)) return pinned;
   if (isRecentEnough(process.versions.node)) return process.execPath;
+  const why = pinned === undefined ? 'its dependencies are not installed' : `${pinned} does not run`;
   throw new Error(
-    `Vane needs Node ${OLDEST_NODE}; this is Node ${process.versions.node}, and ${
-      pinned === undefined
-        ? 'its dependencies are not installed. Run: npm ci'
-        : `${pinned}, which its dependencies bring, does not run.\nnpm was perhaps told to run no install scripts. Run: npm rebuild node --ignore-scripts=false`
-    }`,
+    `Vane needs Node ${OLDEST_NODE}. This is Node ${process.versions.node}, and the one that Vane brings is not there: ${why}.\nTo mend it, run: npm ci --ignore-scripts=false`,
   );
 }
 
