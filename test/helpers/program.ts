@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { eventually } from './eventually.ts';
 import { ROOT } from './source-tree.ts';
 
@@ -62,11 +63,21 @@ export function startProgram(
   };
 }
 
+/** Whether a process still runs; one that ended but that nobody has asked for its exit code does not. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  return !/^State:\s+Z/m.test(statusOf(pid));
+}
+
+/** As Linux tells it, see proc(5); empty elsewhere. */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
   }
 }

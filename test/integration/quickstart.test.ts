@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../helpers/eventually.ts';
-import { freeAddresses } from '../helpers/free-port.ts';
 import { isRunning, type Program, startProgram } from '../helpers/program.ts';
+import { type Doors, freeDoors } from '../helpers/quickstart.ts';
 
 const START = 'haproxy-examples/quickstart/start.mjs';
 
@@ -70,14 +70,6 @@ describe('the quickstart', () => {
     expect(program.output()).toContain('VANE_REGISTRY_HTTP=HOST:PORT npm start');
   });
 });
-
-async function freeDoors() {
-  const [VANE_FRONTEND = '', VANE_STATS = '', VANE_REGISTRY_HTTP = '', VANE_REGISTRY_DNS = ''] =
-    await freeAddresses(4);
-  return { VANE_FRONTEND, VANE_STATS, VANE_REGISTRY_HTTP, VANE_REGISTRY_DNS };
-}
-
-type Doors = Awaited<ReturnType<typeof freeDoors>>;
 
 /** Waits until everything runs; the process id of Vane. */
 async function ready(program: Program): Promise<number> {
