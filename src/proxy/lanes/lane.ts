@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ServerSnapshot } from '../../balance/server.ts';
 import type { VaneError } from '../../core/errors.ts';
 
@@ -64,9 +65,22 @@ export interface LocalResponse {
   readonly close: boolean;
 }
 
+/** The connections of one server. Whoever took one either gives it back or destroys it. */
+export interface ServerConnections {
+  /** An idle one, known to have been good at most `within` ms ago. */
+  takeIdle(within?: number): Socket | undefined;
+  /** A new one. Rejects with CONNECT_REFUSED, CONNECT_TIMEOUT or CONNECT_FAILED, or the signal's reason. */
+  connect(timeout: number, signal: AbortSignal): Promise<Socket>;
+  /** Keeps one whose last answer ended cleanly, with nothing left to read or write on it. */
+  giveBack(socket: Socket): void;
+}
+
 /** One try at one server. */
 export interface Attempt {
   readonly server: ServerSnapshot;
+  readonly connections: ServerConnections;
+  /** Go over a new connection: an idle one has just failed this request. */
+  readonly fresh: boolean;
   /** The request-target to send. */
   readonly target: string;
   /** Every header to send except those of the lane's own connection and framing. */

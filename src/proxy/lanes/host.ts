@@ -1,0 +1,28 @@
+import type { VaneError } from '../../core/errors.ts';
+import type { ClientAddress, Exchange } from './lane.ts';
+
+/** Whom a lane serves: it hands over what it has read and asks for the limits that hold now. */
+export interface LaneHost {
+  /** A request whose head was read. Never throws. */
+  handle(exchange: Exchange): void;
+  /** Something that is no request, or none in time; the lane has answered it. Never throws. */
+  refused(request: RefusedRequest): void;
+  /** Milliseconds; 0: no limit. Read anew each time, so that a reload holds for open connections too. */
+  readonly timeouts: {
+    readonly client: number;
+    readonly httpRequest: number;
+    readonly httpKeepAlive: number;
+  };
+}
+
+export interface RefusedRequest {
+  readonly client: ClientAddress;
+  /** Clock ms of its first byte. */
+  readonly startedAt: number;
+  /** REQUEST_INVALID, CLIENT_TIMEOUT or CLIENT_ABORTED. */
+  readonly error: VaneError;
+  /** What it was answered; undefined: nothing. */
+  readonly status: number | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}

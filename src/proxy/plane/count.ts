@@ -1,0 +1,57 @@
+import type { LeaseOutcome } from './lease.ts';
+import type { WorkTally } from './tally.ts';
+
+/** Counts what one attempt met: for the server, and for its backend. */
+export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
+  if (outcome.reused === true) tally.reuse++;
+  if (outcome.reused === false) tally.connect++;
+  if (outcome.next === 'retry') tally.wretr++;
+  if (outcome.next === 'redispatch') tally.wredis++;
+  switch (outcome.error?.code) {
+    case 'CONNECT_REFUSED':
+    case 'CONNECT_TIMEOUT':
+    case 'CONNECT_FAILED':
+      tally.econ++;
+      // A failed attempt is an attempt too (HAProxy's `connect` counts them all).
+      tally.connect++;
+      break;
+    case 'UPSTREAM_CLOSED':
+      if (outcome.status !== undefined) tally.srvAbrt++;
+      tally.eresp++;
+      break;
+    case 'UPSTREAM_TIMEOUT':
+    case 'UPSTREAM_PROTOCOL':
+      tally.eresp++;
+      break;
+    case 'CLIENT_ABORTED':
+      tally.cliAbrt++;
+      break;
+  }
+}
+
+/** Counts the work done: for a server what it did itself, for a backend whole requests. */
+export function countWork(
+  tally: WorkTally,
+  work: {
+    readonly status: number | undefined;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly queuedMs: number;
+    readonly connectMs: number | undefined;
+    readonly responseMs: number | undefined;
+    readonly totalMs: number;
+  },
+): void {
+  if (work.status !== undefined) {
+    tally.reqTot++;
+    tally.responses.add(work.status);
+  }
+  tally.sessions.bin += work.bytesIn;
+  tally.sessions.bout += work.bytesOut;
+  tally.time({
+    queue: work.queuedMs,
+    connect: work.connectMs,
+    response: work.responseMs,
+    total: work.totalMs,
+  });
+}

@@ -1,0 +1,205 @@
+import { type Algorithm, createAlgorithm, eligible } from '../../balance/algorithms.ts';
+import type { ServerSnapshot } from '../../balance/server.ts';
+import type { BackendConfig } from '../../config/runtime.ts';
+import type { Clock } from '../../core/clock.ts';
+import { VaneError } from '../../core/errors.ts';
+import type { BackendCounters } from './counters.ts';
+import { countAttempt, countWork } from './count.ts';
+import { Durations } from './durations.ts';
+import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
+import { LiveServer } from './live-server.ts';
+import { Grant } from './grant.ts';
+import { WorkTally } from './tally.ts';
+import { type Place, WaitQueue } from './wait-queue.ts';
+
+/** What a piece of work wants of a backend. */
+export interface Want {
+  /** Servers it has been to: another one is taken while there is one. */
+  readonly tried: ReadonlySet<string>;
+  /** The server it has to stay on, while that takes work. */
+  readonly stay: string | undefined;
+}
+
+export interface BackendEvents {
+  /** A draining server holds no work any more. */
+  idle(server: ServerSnapshot): void;
+  /** Work met a fault of a server; already limited in number. */
+  trouble(server: ServerSnapshot, error: VaneError): void;
+}
+
+/** Requests waiting at most when the configuration says 0. */
+const DEFAULT_MAXQUEUE = 1024;
+
+/**
+ * A backend at work: its servers as they are now, the choice among them, the queue before them. Every choice
+ * is made from the present; nothing about a failed one is remembered.
+ */
+export class LiveBackend {
+  config: BackendConfig;
+  readonly tally = new WorkTally();
+  readonly durations = new Durations();
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #events: BackendEvents;
+  readonly #servers = new Map<string, LiveServer>();
+  readonly #queue: WaitQueue;
+  #algorithm: Algorithm;
+  /** The servers that new work may go to, as of the last change. */
+  #eligible: readonly LiveServer[] = [];
+  #noServer = 0;
+
+  constructor(config: BackendConfig, deps: { clock: Clock; random: () => number; events: BackendEvents }) {
+    this.config = config;
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#events = deps.events;
+    this.#queue = new WaitQueue(deps.clock);
+    this.#algorithm = createAlgorithm(config.balance, deps.random);
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Leases held on all servers. */
+  get active(): number {
+    let sum = 0;
+    for (const server of this.#servers.values()) sum += server.active;
+    return sum;
+  }
+
+  /** Takes a new configuration; servers, counters and queue stay. */
+  update(config: BackendConfig): void {
+    const changed = JSON.stringify(config.balance) !== JSON.stringify(this.config.balance);
+    this.config = config;
+    if (changed) this.#algorithm = createAlgorithm(config.balance, this.#random);
+    this.#rebuild();
+  }
+
+  /** Replaces the servers. What is no longer among them is gone: its work is cut. */
+  setServers(snapshots: readonly ServerSnapshot[]): void {
+    const wanted = new Set(snapshots.map((snapshot) => snapshot.id));
+    const gone = [...this.#servers.values()].filter((server) => !wanted.has(server.id));
+    for (const server of gone) this.#servers.delete(server.id);
+    for (const snapshot of snapshots) {
+      const live = this.#servers.get(snapshot.id);
+      if (live) live.update(snapshot);
+      else this.#servers.set(snapshot.id, new LiveServer(snapshot, this.#clock));
+    }
+    this.#rebuild();
+    // Only now, so that work cut here finds the new servers when it is repeated.
+    for (const server of gone) server.remove();
+    for (const server of this.#servers.values()) this.#reportIdle(server);
+  }
+
+  /** Whether there is a server for new work that is not among `tried`. */
+  offersOther(tried: ReadonlySet<string>): boolean {
+    return this.#eligible.some((server) => !tried.has(server.id));
+  }
+
+  /**
+   * Takes a place on a server at once, or in the queue.
+   * @throws VaneError NO_SERVER when no server takes work, QUEUE_FULL
+   */
+  acquire(want: Want): Lease | Waiting {
+    if (this.#eligible.length === 0) {
+      this.#noServer++;
+      throw new VaneError('NO_SERVER', `backend ${this.name} has no server that takes work`);
+    }
+    // Nobody is overtaken: while anyone waits, the servers he may go to are full.
+    const lease = this.#grant(want, 0, 0);
+    if (lease) return lease;
+    const { maxqueue, timeout } = this.config;
+    if (this.#queue.length >= (maxqueue || DEFAULT_MAXQUEUE)) {
+      throw new VaneError('QUEUE_FULL', `the queue of backend ${this.name} is full`);
+    }
+    const waiting = this.#queue.join(
+      want,
+      timeout.queue,
+      () => new VaneError('QUEUE_TIMEOUT', `no server of backend ${this.name} became free in time`),
+    );
+    this.tally.qmax = Math.max(this.tally.qmax, this.#queue.length);
+    return waiting;
+  }
+
+  /** Ends all work and turns the queue away. */
+  cut(reason: VaneError): void {
+    this.#queue.clear(reason);
+    for (const server of this.#servers.values()) server.cut(reason);
+  }
+
+  /** Keeps no idle connections from now on. */
+  closeIdle(): void {
+    for (const server of this.#servers.values()) server.closeIdle();
+  }
+
+  counters(): BackendCounters {
+    return {
+      ...this.tally.read(this.#clock.now(), this.#queue.length),
+      name: this.name,
+      mode: this.config.mode,
+      noServer: this.#noServer,
+      duration: this.durations.read(),
+      servers: [...this.#servers.values()].map((server) => server.counters()),
+    };
+  }
+
+  #rebuild(): void {
+    const snapshots = eligible([...this.#servers.values()].map((server) => server.snapshot));
+    this.#algorithm.rebuild(snapshots);
+    this.#eligible = snapshots.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
+    this.#serveQueue();
+  }
+
+  #serveQueue(): void {
+    if (this.#queue.length === 0) return;
+    const now = this.#clock.now();
+    this.#queue.serve(
+      (place: Place) => this.#grant(place, now - place.since, place.behind),
+      () => !this.#eligible.some((server) => server.hasRoom),
+    );
+  }
+
+  #grant(want: Want, queuedMs: number, queuedBehind: number): Lease | undefined {
+    const server = this.#choose(want);
+    if (!server) return undefined;
+    server.tally.lbtot++;
+    this.tally.lbtot++;
+    this.tally.lastSession = server.tally.lastSession = this.#clock.wall();
+    return new Grant(server, { queuedMs, queuedBehind }, (outcome) => this.#finished(server, outcome));
+  }
+
+  #choose(want: Want): LiveServer | undefined {
+    if (want.stay !== undefined) {
+      const same = this.#servers.get(want.stay);
+      if (same?.open) return same.hasRoom ? same : undefined;
+    }
+    const avoid = this.offersOther(want.tried) ? want.tried : NOBODY;
+    const picked = this.#algorithm.pick((snapshot) => {
+      return !avoid.has(snapshot.id) && this.#servers.get(snapshot.id)?.hasRoom === true;
+    });
+    return picked && this.#servers.get(picked.id);
+  }
+
+  #finished(server: LiveServer, outcome: LeaseOutcome): void {
+    countAttempt(this.tally, outcome);
+    countAttempt(server.tally, outcome);
+    countWork(server.tally, outcome);
+    const { error } = outcome;
+    if (error?.source === 'upstream' && server.mayReport(error.code)) {
+      this.#events.trouble(server.snapshot, error);
+    }
+    this.#reportIdle(server);
+    this.#serveQueue();
+  }
+
+  #reportIdle(server: LiveServer): void {
+    if (server.takeIdleReport()) this.#events.idle(server.snapshot);
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();

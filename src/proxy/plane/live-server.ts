@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net';
+import type { ServerSnapshot } from '../../balance/server.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type ErrorCode, VaneError } from '../../core/errors.ts';
+import type { ServerConnections } from '../lanes/lane.ts';
+import { connect } from '../tcp/connect.ts';
+import type { ServerCounters } from './counters.ts';
+import { IdlePool } from './idle-pool.ts';
+import { Rate } from './rate.ts';
+import { WorkTally } from './tally.ts';
+
+/** Idle connections kept per server and plane, and for how long (HAProxy: pool-purge-delay is 5s). */
+const IDLE_MAX = 128;
+const IDLE_TIMEOUT_MS = 4_500;
+
+/** Reports of one kind of trouble per server and second. */
+const TROUBLE_PER_SECOND = 3;
+
+/** Something under way on a server that can be ended. */
+export interface Running {
+  cancel(reason: VaneError): void;
+}
+
+/**
+ * One server as this plane uses it: what it is doing, what it has done, its connections. It outlives changes
+ * of its snapshot and of the configuration; whoever holds a lease of it may finish even when it is gone.
+ */
+export class LiveServer implements ServerConnections {
+  snapshot: ServerSnapshot;
+  readonly tally = new WorkTally();
+  readonly #clock: Clock;
+  readonly #pool: IdlePool;
+  readonly #running = new Set<Running>();
+  readonly #trouble = new Map<ErrorCode, Rate>();
+  #connections = 0;
+  #drainCut = 0;
+  #idleReported = false;
+  #removed = false;
+
+  constructor(snapshot: ServerSnapshot, clock: Clock) {
+    this.snapshot = snapshot;
+    this.#clock = clock;
+    this.#pool = new IdlePool({ clock, max: IDLE_MAX, timeout: IDLE_TIMEOUT_MS });
+  }
+
+  get id(): string {
+    return this.snapshot.id;
+  }
+
+  /** Leases held. */
+  get active(): number {
+    return this.#running.size;
+  }
+
+  get open(): boolean {
+    return !this.#removed && this.snapshot.admission === 'open';
+  }
+
+  /** Whether its own limit allows one more. */
+  get hasRoom(): boolean {
+    return this.snapshot.maxconn === 0 || this.active < this.snapshot.maxconn;
+  }
+
+  update(snapshot: ServerSnapshot): void {
+    this.snapshot = snapshot;
+    if (snapshot.admission === 'open') this.#idleReported = false;
+  }
+
+  /** True exactly once per drain, when nothing is running on it any more. */
+  takeIdleReport(): boolean {
+    if (this.#removed || this.open || this.active > 0 || this.#idleReported) return false;
+    this.#idleReported = true;
+    return true;
+  }
+
+  begin(work: Running): void {
+    this.#running.add(work);
+    this.tally.sessions.begin(this.#clock.now());
+  }
+
+  end(work: Running): void {
+    if (this.#running.delete(work)) this.tally.sessions.end();
+  }
+
+  /** It is gone: its work is cut, its connections are closed. */
+  remove(): void {
+    this.#removed = true;
+    this.#drainCut += this.#running.size;
+    this.#pool.close();
+    this.cut(new VaneError('SERVER_REMOVED', `server ${this.snapshot.name} was removed`));
+  }
+
+  /** Ends everything under way. */
+  cut(reason: VaneError): void {
+    for (const work of [...this.#running]) work.cancel(reason);
+  }
+
+  /** No connection is kept for later use from now on. */
+  closeIdle(): void {
+    this.#pool.close();
+  }
+
+  takeIdle(within?: number): Socket | undefined {
+    return this.#pool.take(within);
+  }
+
+  async connect(timeout: number, signal: AbortSignal): Promise<Socket> {
+    const { address, port } = this.snapshot;
+    const socket = await connect({ address, port, timeout, clock: this.#clock, signal });
+    if (!socket.closed) {
+      this.#connections++;
+      socket.once('close', () => {
+        this.#connections--;
+      });
+    }
+    return socket;
+  }
+
+  giveBack(socket: Socket): void {
+    this.#pool.put(socket);
+  }
+
+  /** Whether one more report of this kind is wanted now. */
+  mayReport(code: ErrorCode): boolean {
+    const rate = this.#trouble.get(code) ?? new Rate();
+    this.#trouble.set(code, rate);
+    const now = this.#clock.now();
+    if (rate.read(now) >= TROUBLE_PER_SECOND) return false;
+    rate.hit(now);
+    return true;
+  }
+
+  counters(): ServerCounters {
+    return {
+      ...this.tally.read(this.#clock.now(), 0),
+      id: this.id,
+      idleConnections: this.#pool.size,
+      usedConnections: this.#connections - this.#pool.size,
+      drainCut: this.#drainCut,
+    };
+  }
+}

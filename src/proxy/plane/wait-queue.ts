@@ -1,0 +1,69 @@
+import type { Cancel, Clock } from '../../core/clock.ts';
+import type { VaneError } from '../../core/errors.ts';
+import type { Lease, Waiting } from './lease.ts';
+
+/** One piece of work in line for a server. */
+export interface Place {
+  readonly since: number;
+  /** How many were in line before it when it came. */
+  readonly behind: number;
+  /** Servers it has already been to. */
+  readonly tried: ReadonlySet<string>;
+  /** The only server it may go to. */
+  readonly stay: string | undefined;
+  resolve(lease: Lease): void;
+  reject(reason: VaneError): void;
+}
+
+/** Work in line for a server, first come first served. Bounded by its owner; every place has an end. */
+export class WaitQueue {
+  readonly #clock: Clock;
+  readonly #places = new Map<Place, Cancel | undefined>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get length(): number {
+    return this.#places.size;
+  }
+
+  /** @param timeout ms until it is turned away with what `late` returns; 0: waits as long as it takes */
+  join(
+    want: { readonly tried: ReadonlySet<string>; readonly stay: string | undefined },
+    timeout: number,
+    late: () => VaneError,
+  ): Waiting {
+    const { promise, resolve, reject } = Promise.withResolvers<Lease>();
+    const place: Place = { ...want, since: this.#clock.now(), behind: this.length, resolve, reject };
+    const leave = (reason: VaneError) => {
+      if (this.#remove(place)) reject(reason);
+    };
+    this.#places.set(place, timeout > 0 ? this.#clock.after(timeout, () => leave(late())) : undefined);
+    return { lease: promise, leave };
+  }
+
+  /**
+   * Offers each place in turn to `serve`, which returns a lease or undefined.
+   * @param over says that nobody further back can be served either
+   */
+  serve(serve: (place: Place) => Lease | undefined, over: () => boolean): void {
+    for (const place of [...this.#places.keys()]) {
+      if (over()) return;
+      const lease = serve(place);
+      if (lease && this.#remove(place)) place.resolve(lease);
+    }
+  }
+
+  /** Turns everybody away. */
+  clear(reason: VaneError): void {
+    for (const place of [...this.#places.keys()]) {
+      if (this.#remove(place)) place.reject(reason);
+    }
+  }
+
+  #remove(place: Place): boolean {
+    this.#places.get(place)?.();
+    return this.#places.delete(place);
+  }
+}

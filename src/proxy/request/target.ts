@@ -1,0 +1,37 @@
+/** A request-target taken apart (RFC 9112, section 3.2). */
+export interface ParsedTarget {
+  /** What goes to an origin server: from the path on, or `*`. */
+  readonly originForm: string;
+  /** From `/` up to `?`; `*` for a request about the whole server. */
+  readonly path: string;
+  /** `host[:port]` of an absolute-form target. */
+  readonly authority: string | undefined;
+}
+
+/** Octets a request-target may have: visible ASCII, without the fragment sign, which never goes over the wire. */
+const TARGET = /^[!"$-~]+$/;
+const ABSOLUTE = /^https?:\/\/([^/?@]+)([/?].*)?$/i;
+
+/** Undefined: not a target that a proxy for origin servers takes (authority-form, other schemes, userinfo). */
+export function parseTarget(method: string, target: string): ParsedTarget | undefined {
+  if (!TARGET.test(target)) return undefined;
+  if (target.startsWith('/')) {
+    return { originForm: target, path: pathOf(target), authority: undefined };
+  }
+  if (target === '*') {
+    return method === 'OPTIONS' ? { originForm: '*', path: '*', authority: undefined } : undefined;
+  }
+  const parts = ABSOLUTE.exec(target);
+  const authority = parts?.[1];
+  if (!parts || authority === undefined) return undefined;
+  const rest = parts[2] ?? '';
+  // RFC 9112, section 3.2.4: OPTIONS for an authority without a path is about the whole server.
+  if (rest === '' && method === 'OPTIONS') return { originForm: '*', path: '*', authority };
+  const originForm = rest.startsWith('/') ? rest : `/${rest}`;
+  return { originForm, path: pathOf(originForm), authority };
+}
+
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}
