@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { VaneError } from '../../core/errors.ts';
 import type { ClientAddress, Exchange } from './lane.ts';
 
@@ -25,4 +26,14 @@ export interface RefusedRequest {
   readonly status: number | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
+}
+
+/** A lane at work on the connections of one frontend. */
+export interface Lane {
+  /** Takes a client's connection over, from its first byte to its end. Never throws. */
+  serve(socket: Socket): void;
+  /** Ends connections that are between two requests. */
+  closeIdle(): void;
+  /** Ends every connection at once. What was under way is told to its exchange as aborted by `reason`. */
+  destroy(reason: VaneError): void;
 }

@@ -1,0 +1,93 @@
+import type { ServerSnapshot } from '../balance/server.ts';
+import type { ServerState } from '../balance/state.ts';
+import type { BackendConfig } from '../config/runtime.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { ServerCheckFacts } from '../health/server-check.ts';
+import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy/plane/counters.ts';
+
+/**
+ * The whole system at one moment, for whoever shows it: statistics, metrics, explanations. Built on demand from
+ * what control knows and what the data plane has counted; nothing in it outlives the servers it is about.
+ */
+export interface SystemView {
+  /** Clock ms at which it was put together: all `…since` are on the same clock. */
+  readonly at: number;
+  readonly process: ProcessView;
+  /** In file order, as are backends. */
+  readonly frontends: readonly FrontendView[];
+  readonly backends: readonly BackendView[];
+}
+
+export interface ProcessView {
+  readonly node: string;
+  readonly version: string;
+  readonly pid: number;
+  /** Wall-clock ms. */
+  readonly startedAt: number;
+  readonly maxconn: number;
+  /** A graceful stop has begun. */
+  readonly stopping: boolean;
+  /** Configurations taken since start, the first included, and refused ones. */
+  readonly reloads: { readonly taken: number; readonly refused: number };
+}
+
+export interface FrontendView {
+  readonly counters: FrontendCounters;
+  readonly status: 'OPEN' | 'STOP';
+}
+
+export interface BackendView {
+  readonly config: BackendConfig;
+  readonly counters: BackendCounters;
+  /** It has a server that takes new work. */
+  readonly up: boolean;
+  /** Clock ms of the last change of `up`. */
+  readonly since: number;
+  /** Times it went down, and ms it has been down in all, now included. */
+  readonly downs: number;
+  readonly downtime: number;
+  /** By name. */
+  readonly servers: readonly ServerView[];
+  /** One for each `domain:` of the backend. */
+  readonly names: readonly NameView[];
+  readonly drains: DrainCounters;
+}
+
+export interface ServerView {
+  readonly snapshot: ServerSnapshot;
+  readonly state: ServerState;
+  /** Undefined until the plane has heard of it. */
+  readonly counters: ServerCounters | undefined;
+  /** Undefined: not checked by the load balancer. */
+  readonly check: ServerCheckFacts | undefined;
+  /** Times it stopped taking work, and ms it has not taken any in all, now included. */
+  readonly downs: number;
+  readonly downtime: number;
+}
+
+/** What is known of one name and how its look-ups went. */
+export interface NameView {
+  readonly domain: string;
+  readonly resolvers: string;
+  /** Servers in the last good answer; undefined before the first. */
+  readonly servers: number | undefined;
+  /** ms since the last good answer; undefined before the first. */
+  readonly age: number | undefined;
+  /** Why the last look-up failed; undefined if it did not. */
+  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
+  /** Look-ups by how they ended: with servers, without any, not at all. */
+  readonly results: { readonly ok: number; readonly empty: number; readonly failed: number };
+  /** An empty answer is being held back by `on-empty: keep`. */
+  readonly kept: boolean;
+}
+
+/** The drains of one backend, counted over all its servers, gone ones included. */
+export interface DrainCounters {
+  readonly started: number;
+  /** Ended because nothing was under way any more. */
+  readonly finished: number;
+  /** Ended by the deadline. */
+  readonly expired: number;
+  /** Taken back before they had ended. */
+  readonly cancelled: number;
+}
