@@ -12,6 +12,8 @@ import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy
 export interface SystemView {
   /** Clock ms at which it was put together: all `…since` are on the same clock. */
   readonly at: number;
+  /** Wall-clock ms of the same moment. */
+  readonly wall: number;
   readonly process: ProcessView;
   /** In file order, as are backends. */
   readonly frontends: readonly FrontendView[];
@@ -25,6 +27,8 @@ export interface ProcessView {
   /** Wall-clock ms. */
   readonly startedAt: number;
   readonly maxconn: number;
+  /** Client connections open. */
+  readonly connections: number;
   /** A graceful stop has begun. */
   readonly stopping: boolean;
   /** Configurations taken since start, the first included, and refused ones. */

@@ -4,6 +4,8 @@
  * Rows of several planes are added up by the control process.
  */
 export interface PlaneCounters {
+  /** Client connections open. */
+  readonly connections: number;
   readonly frontends: readonly FrontendCounters[];
   readonly backends: readonly BackendCounters[];
 }

@@ -54,7 +54,7 @@ export class LiveBackend {
     this.#random = deps.random;
     this.#events = deps.events;
     this.#queue = new WaitQueue(deps.clock);
-    this.#algorithm = createAlgorithm(config.balance, deps.random);
+    this.#algorithm = this.#createAlgorithm();
   }
 
   get name(): string {
@@ -76,7 +76,7 @@ export class LiveBackend {
   update(config: BackendConfig): void {
     const changed = JSON.stringify(config.balance) !== JSON.stringify(this.config.balance);
     this.config = config;
-    if (changed) this.#algorithm = createAlgorithm(config.balance, this.#random);
+    if (changed) this.#algorithm = this.#createAlgorithm();
     this.#rebuild();
   }
 
@@ -146,6 +146,13 @@ export class LiveBackend {
       duration: this.durations.read(),
       servers: [...this.#servers.values()].map((server) => server.counters()),
     };
+  }
+
+  #createAlgorithm(): Algorithm {
+    return createAlgorithm(this.config.balance, {
+      random: this.#random,
+      load: (id) => this.#servers.get(id)?.active ?? 0,
+    });
   }
 
   #rebuild(): void {

@@ -10,8 +10,8 @@ export interface Acceptor {
   serve(socket: Socket): void;
   /** Takes a new configuration of the same mode; what is under way goes on as it began. */
   update(config: FrontendConfig): void;
-  /** Ends connections that are between two requests. */
-  closeIdle(): void;
+  /** No connection is to outlive what it is doing at the moment; idle ones end at once. Not undone. */
+  drain(): void;
   /** Ends everything; returns how much was under way. */
   cut(reason: VaneError): number;
 }

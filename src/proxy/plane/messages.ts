@@ -10,7 +10,8 @@ import type { PlaneCounters } from './counters.ts';
 export type ToPlane =
   /**
    * Replaces frontends and backends whole. Either every listener of it is bound and it takes effect at once,
-   * or nothing changes (`rejected`). Listeners whose address stays keep their socket.
+   * or nothing changes (`rejected`). Listeners whose address stays keep their socket. `sets` are the servers of
+   * backends that were not there before, so that no request finds a new backend empty.
    */
   | {
       readonly type: 'config';
@@ -18,6 +19,7 @@ export type ToPlane =
       readonly maxconn: number;
       readonly frontends: readonly FrontendConfig[];
       readonly backends: readonly BackendConfig[];
+      readonly sets: readonly ServerSet[];
     }
   /** Replaces the servers of one backend. Servers no longer in it are gone: work still on them is cut. */
   | { readonly type: 'servers'; readonly set: ServerSet }

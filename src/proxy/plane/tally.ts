@@ -55,6 +55,7 @@ export class SessionTally {
   bin = 0;
   bout = 0;
   readonly rate = new Rate();
+  #onNone: (() => void) | undefined;
 
   begin(now: number): void {
     this.scur++;
@@ -65,6 +66,15 @@ export class SessionTally {
 
   end(): void {
     this.scur--;
+    if (this.scur === 0) this.#onNone?.();
+  }
+
+  /** Resolves once no session is open. To be asked once, of something that gets no new ones. */
+  none(): Promise<void> {
+    if (this.scur === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onNone = resolve;
+    });
   }
 
   read(now: number) {

@@ -24,3 +24,16 @@ export function mayRepeat(
   if (outcome.nothingSent) return true;
   return outcome.bytesFromServer === 0 && isRepeatable(head);
 }
+
+/**
+ * Whether an attempt failed only because the idle connection it used had been closed at that moment: the server may
+ * be well, and a new connection to it tells. Such a failure is nobody's fault and counts as no retry.
+ */
+export function isStale(head: Pick<RequestHead, 'method' | 'bodyless'>, outcome: AttemptOutcome): boolean {
+  return (
+    outcome.reused &&
+    outcome.error?.code === 'UPSTREAM_CLOSED' &&
+    outcome.bytesFromServer === 0 &&
+    mayRepeat(head, outcome)
+  );
+}

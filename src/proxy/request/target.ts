@@ -31,6 +31,11 @@ export function parseTarget(method: string, target: string): ParsedTarget | unde
   return { originForm, path: pathOf(originForm), authority };
 }
 
+/** What goes to an origin server for a target that was understood. */
+export function originForm({ method, target }: { readonly method: string; readonly target: string }): string {
+  return parseTarget(method, target)?.originForm ?? target;
+}
+
 function pathOf(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);

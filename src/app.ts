@@ -1,0 +1,217 @@
+import { type ConsulApi, createConsulApi } from './api/consul/server.ts';
+import { createStatsApi, type StatsApi } from './api/stats/server.ts';
+import { type ConfigChange, diffConfig } from './config/diff.ts';
+import type { RegistryConfig, RuntimeConfig } from './config/runtime.ts';
+import { Control } from './control/control.ts';
+import type { SystemView } from './control/view.ts';
+import { type Clock, systemClock } from './core/clock.ts';
+import { VaneError } from './core/errors.ts';
+import { Lifecycle } from './core/lifecycle.ts';
+import type { Log } from './core/log.ts';
+import { registryResolver } from './discovery/from-registry.ts';
+import type { Resolver } from './discovery/resolution.ts';
+import { createDnsServer, type DnsServer } from './dns/server.ts';
+import { LocalChecks } from './health/local-checks.ts';
+import { Slots } from './health/slots.ts';
+import { createMetrics } from './observe/metrics.ts';
+import type { AccessEntry } from './proxy/access-entry.ts';
+import { localChannel } from './proxy/plane/channel.ts';
+import type { Listening } from './proxy/plane/messages.ts';
+import { Plane } from './proxy/plane/plane.ts';
+import { Registry } from './registry/registry.ts';
+import { createMemoryStore } from './registry/stores/memory.ts';
+import { openSqliteStore } from './registry/stores/sqlite.ts';
+
+/** The Consul whose API and DNS the registry speaks; clients decide by it what they may ask for. */
+const CONSUL_VERSION = '1.9.8';
+
+/** Checks of all kinds at once in this process. */
+const CHECKS_AT_ONCE = 200;
+
+export interface AppOptions {
+  readonly version: string;
+  readonly log: Log;
+  /** Takes the lines of the access log. */
+  readonly access: (entry: AccessEntry) => void;
+  /** Lines of the access log that had to be dropped so far. */
+  readonly accessDropped: () => number;
+  readonly clock?: Clock;
+}
+
+/** Where a running Vane can be reached; undefined: that door is shut. */
+export interface Ports {
+  readonly stats: number | undefined;
+  readonly registryHttp: number | undefined;
+  readonly registryDns: number | undefined;
+  readonly frontends: readonly Listening[];
+}
+
+/** The whole of Vane in one process: everything is put together, started, reloaded and stopped here. */
+export class App {
+  readonly #options: AppOptions;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #lifecycle: Lifecycle;
+  readonly #channel = localChannel();
+  readonly #slots = new Slots(CHECKS_AT_ONCE);
+  readonly #reloads = { taken: 0, refused: 0 };
+  #config: RuntimeConfig;
+  #control: Control | undefined;
+  #stats: StatsApi | undefined;
+  #consul: ConsulApi | undefined;
+  #dns: DnsServer | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(config: RuntimeConfig, options: AppOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#startedAt = this.#clock.wall();
+    this.#lifecycle = new Lifecycle({ clock: this.#clock, log: options.log });
+  }
+
+  /** Rejects with BIND_FAILED, STORE_CORRUPT or STORE_FAILED; then nothing is left running. */
+  static async start(config: RuntimeConfig, options: AppOptions): Promise<App> {
+    const app = new App(config, options);
+    await app.#start();
+    return app;
+  }
+
+  get ports(): Ports {
+    return {
+      stats: this.#stats?.port,
+      registryHttp: this.#consul?.port,
+      registryDns: this.#dns?.port,
+      frontends: this.#control?.listening ?? [],
+    };
+  }
+
+  async #start(): Promise<void> {
+    const { global, registry } = this.#config;
+    // First, so that what follows can be watched from outside; and last to stop, for the same reason.
+    if (global.stats) await this.#startStats(global.stats.bind);
+    const builtin = registry && (await this.#startRegistry(registry));
+    await this.#startPlane();
+    const control = await this.#startControl(builtin);
+    try {
+      await control.apply(this.#config);
+    } catch (error) {
+      await this.#lifecycle.stop(this.#clock.now());
+      throw error;
+    }
+    this.#reloads.taken++;
+  }
+
+  /**
+   * Takes another configuration: what did not change goes on undisturbed. Rejects with BIND_FAILED, and then the old
+   * one is still in force. What only a new process can take over stays as it is and is among the changes.
+   * Not to be called while another call is under way.
+   */
+  async reload(next: RuntimeConfig): Promise<readonly ConfigChange[]> {
+    const changes = diffConfig(this.#config, next);
+    const effective = withFixedSettings(this.#config, next);
+    try {
+      await this.#control?.apply(effective);
+    } catch (error) {
+      this.refused();
+      throw error;
+    }
+    this.#config = effective;
+    this.#reloads.taken++;
+    return changes;
+  }
+
+  /** Counts a configuration that could not be used. */
+  refused(): void {
+    this.#reloads.refused++;
+  }
+
+  /** Stops gracefully, within `hard-stop-after`; at once when told so. Idempotent. */
+  stop(): Promise<void> {
+    const deadline = this.#clock.now() + this.#config.global.hardStopAfter;
+    this.#stopping ??= this.#lifecycle.stop(deadline);
+    return this.#stopping;
+  }
+
+  async #startStats(bind: { readonly host: string; readonly port: number }): Promise<void> {
+    const { log, accessDropped } = this.#options;
+    const metrics = createMetrics({ view: () => this.#view(), accessDropped });
+    this.#stats = createStatsApi({
+      bind,
+      metrics,
+      health: () => this.#health(),
+      clock: this.#clock,
+      log,
+    });
+    await this.#lifecycle.start(this.#stats);
+  }
+
+  async #startRegistry(config: RegistryConfig): Promise<Resolver> {
+    const { log } = this.#options;
+    const { node: name, datacenter } = this.#config.global;
+    const { scriptChecks, nodeAddress: address, domain } = config;
+    const clock = this.#clock;
+    const store = config.store.kind === 'sqlite' ? openSqliteStore(config.store.file) : createMemoryStore();
+    const registry = new Registry({ store, clock, log, node: { name, address, datacenter, meta: {} } });
+    await this.#lifecycle.start(registry);
+    const checks = new LocalChecks({ registry, scriptChecks, clock, log, slots: this.#slots });
+    await this.#lifecycle.start(checks);
+    if (config.http) {
+      const version = CONSUL_VERSION;
+      this.#consul = createConsulApi({ registry, checks, scriptChecks, bind: config.http, clock, log, version });
+      await this.#lifecycle.start(this.#consul);
+    }
+    if (config.dns) {
+      this.#dns = createDnsServer({ bind: config.dns, reader: registry.catalog, domain, log, clock });
+      await this.#lifecycle.start(this.#dns);
+      log.info({ host: config.dns.host, port: this.#dns.port }, 'consul dns listens');
+    }
+    return registryResolver(registry.catalog, domain);
+  }
+
+  /** The data plane runs in this process; control talks to it as if it did not. */
+  async #startPlane(): Promise<void> {
+    const { log, access } = this.#options;
+    const channel = this.#channel.plane;
+    const plane = new Plane({ channel, clock: this.#clock, random: Math.random, log, access });
+    await this.#lifecycle.start({
+      name: 'data plane',
+      start: async () => {},
+      stop: async () => plane.close(),
+    });
+  }
+
+  async #startControl(builtin: Resolver | undefined): Promise<Control> {
+    const { log } = this.#options;
+    const control = new Control({
+      channel: this.#channel.control,
+      clock: this.#clock,
+      random: Math.random,
+      log,
+      builtin,
+      slots: this.#slots,
+    });
+    await this.#lifecycle.start(control);
+    this.#control = control;
+    return control;
+  }
+
+  async #view(): Promise<SystemView> {
+    const { node } = this.#config.global;
+    const { version } = this.#options;
+    const facts = { node, version, pid: process.pid, startedAt: this.#startedAt, reloads: this.#reloads };
+    if (!this.#control) throw new VaneError('STOPPING', 'Vane is not up yet');
+    return this.#control.view(facts);
+  }
+
+  #health() {
+    const reasons = this.#control?.notReady ?? ['starting'];
+    return { alive: true, ready: reasons.length === 0, reasons };
+  }
+}
+
+/** The next configuration, with what a running process cannot change as it is now. */
+function withFixedSettings(now: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
+  const { node, datacenter, dataDir, stats } = now.global;
+  return { ...next, global: { ...next.global, node, datacenter, dataDir, stats }, registry: now.registry };
+}

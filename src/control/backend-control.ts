@@ -1,0 +1,231 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Members, type Transition } from '../balance/members.ts';
+import type { ServerSet, ServerSnapshot } from '../balance/server.ts';
+import type { AddressSource, BackendConfig, DomainSource, ServerSource } from '../config/runtime.ts';
+import type { Cancel, Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { DiscoveredSet } from '../discovery/discovered-set.ts';
+import type { Subscription, Watchers } from '../discovery/watchers.ts';
+import type { ServerCheckTarget } from '../health/server-check.ts';
+import { addressCandidate, endpointCandidate } from './candidates.ts';
+import { DrainTally, logTransition } from './events.ts';
+import { Outage } from './outage.ts';
+
+export interface BackendControlDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watchers: Watchers;
+  /** Its servers have changed: the checks of them may have to. Called before the data plane hears of it. */
+  readonly onMembers: () => void;
+  readonly publish: (set: ServerSet) => void;
+}
+
+/**
+ * One backend as the control process sees it: who its servers are, what may be done with each, and everything that
+ * has a say in it brought together. Whatever changes is told to the data plane at once.
+ */
+export class BackendControl {
+  readonly members = new Members();
+  readonly drains = new DrainTally();
+  readonly outage: Outage;
+  config: BackendConfig;
+  readonly #deps: BackendControlDeps;
+  readonly #subscriptions = new Map<string, Subscription>();
+  #set: ServerSet;
+  #cancelTick: Cancel | undefined;
+
+  constructor(config: BackendConfig, deps: BackendControlDeps) {
+    this.config = config;
+    this.#deps = deps;
+    this.#set = { backend: config.name, revision: 0, servers: [] };
+    this.outage = new Outage(false, deps.clock.now());
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** What the data plane is to know of it. */
+  get set(): ServerSet {
+    return this.#set;
+  }
+
+  /** Every name has been looked up at least once, whatever came of it. */
+  get settled(): boolean {
+    return [...this.#subscriptions.values()].every(({ state }) => state.settled);
+  }
+
+  /** Its names and what is known of each. */
+  *names(): Iterable<{ readonly source: DomainSource; readonly state: Subscription['state'] }> {
+    for (const source of this.config.servers) {
+      const state = this.#subscriptions.get(source.key)?.state;
+      if (source.kind === 'domain' && state) yield { source, state };
+    }
+  }
+
+  /** Begins to look its names up. */
+  start(): void {
+    this.#follow();
+  }
+
+  /** Takes a new configuration; servers that stay keep their state and counters. */
+  update(config: BackendConfig): void {
+    const before = new Map(this.config.servers.map((source) => [source.key, source]));
+    this.config = config;
+    const replaced: Subscription[] = [];
+    for (const source of config.servers) {
+      const old = before.get(source.key);
+      before.delete(source.key);
+      if (!old || isDeepStrictEqual(old, source)) continue;
+      replaced.push(...this.#forget(source.key));
+    }
+    for (const key of before.keys()) replaced.push(...this.#forget(key));
+    this.#follow();
+    // Only now: what is known of a name lasts as long as somebody watches it.
+    for (const subscription of replaced) subscription.unsubscribe();
+    // Checks may have changed though no server has.
+    this.#deps.onMembers();
+  }
+
+  /** Ends its look-ups and timers; its servers stay as they are. */
+  stop(): void {
+    for (const key of [...this.#subscriptions.keys()]) {
+      for (const subscription of this.#forget(key)) subscription.unsubscribe();
+    }
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  /** What the load balancer is to check itself. */
+  *targets(): Iterable<ServerCheckTarget> {
+    for (const { id, snapshot } of this.members.all()) {
+      const check = this.#sourceOf(snapshot)?.check;
+      const { address, port } = snapshot;
+      const { httpchk, timeout } = this.config;
+      if (check) yield { id: `${this.name}/${id}`, address, port, check, httpchk, timeout: timeout.check };
+    }
+  }
+
+  /** Takes what checks say of a server; `undefined`: nothing checks it, so nothing speaks against it. */
+  health(id: string, facts: { readonly up: boolean; readonly why: string } | undefined): void {
+    const now = this.#deps.clock.now();
+    const { up, why } = facts ?? { up: true, why: 'not checked' };
+    this.#changed(this.members.health(id, up, why, now));
+  }
+
+  /** The data plane holds no more work of it. */
+  idle(id: string): void {
+    this.#changed(this.members.idle(id, this.#deps.clock.now()));
+  }
+
+  /** Connections to a server fail: its name may stand for another one by now. */
+  lookAgain(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.lookNow();
+  }
+
+  #follow(): void {
+    const { clock } = this.#deps;
+    const { servers } = this.config;
+    this.#changed(
+      this.members.setSources(
+        servers.map(({ key }) => key),
+        clock.now(),
+      ),
+    );
+    for (const source of servers) {
+      if (source.kind === 'address') this.#configured(source);
+      else if (!this.#subscriptions.has(source.key)) this.#subscribe(source);
+    }
+  }
+
+  #configured(source: AddressSource): void {
+    const reasons = { present: 'in the configuration', absent: () => 'removed from the configuration' };
+    this.#discovered(source, [addressCandidate(source)], reasons);
+  }
+
+  #subscribe(source: DomainSource): void {
+    const subscription = this.#deps.watchers.subscribe(source, (set) => this.#answered(source, set));
+    this.#subscriptions.set(source.key, subscription);
+  }
+
+  #forget(key: string): readonly Subscription[] {
+    const subscription = this.#subscriptions.get(key);
+    this.#subscriptions.delete(key);
+    return subscription ? [subscription] : [];
+  }
+
+  #answered(source: DomainSource, { endpoints, excluded }: DiscoveredSet): void {
+    const why = new Map(excluded.map((one) => [`${one.address} ${one.port}`, one.why]));
+    const candidates = endpoints.map((endpoint) => endpointCandidate(source, endpoint));
+    this.#discovered(source, candidates, {
+      present: `found by ${source.domain}`,
+      absent: (id) => {
+        const snapshot = this.members.get(id)?.snapshot;
+        return why.get(`${snapshot?.address} ${snapshot?.port}`) ?? `no longer found by ${source.domain}`;
+      },
+    });
+  }
+
+  #discovered(
+    source: ServerSource,
+    candidates: Parameters<Members['discover']>[1],
+    reasons: Parameters<Members['discover']>[2],
+  ): void {
+    const { clock } = this.#deps;
+    this.#changed(this.members.discover(source.key, candidates, reasons, clock.now()));
+  }
+
+  /** Which entry of the configuration a server's check comes from: the first one that stands for it. */
+  #sourceOf(snapshot: ServerSnapshot): ServerSource | undefined {
+    const key = this.members.sourceOf(snapshot.id);
+    return this.config.servers.find((source) => source.key === key);
+  }
+
+  #changed(transitions: readonly Transition[]): void {
+    const servers = this.members.snapshots();
+    if (transitions.length === 0 && isDeepStrictEqual(servers, this.#set.servers)) return;
+    const open = servers.filter(({ admission }) => admission === 'open').length;
+    for (const transition of transitions) {
+      this.drains.record(transition);
+      logTransition(this.#deps.log, this.name, transition, open);
+    }
+    this.#noteOutage(open);
+    // Checks may know of a new server already that it is down: then this comes back here before anything is told.
+    this.#deps.onMembers();
+    this.#publish();
+    this.#armTick();
+  }
+
+  #publish(): void {
+    const servers = this.members.snapshots();
+    if (isDeepStrictEqual(servers, this.#set.servers)) return;
+    this.#set = { backend: this.name, revision: this.#set.revision + 1, servers };
+    this.#deps.publish(this.#set);
+  }
+
+  #noteOutage(open: number): void {
+    const { clock, log } = this.#deps;
+    const now = clock.now();
+    const { downtime, since } = this.outage.read(now);
+    if (!this.outage.record(open > 0, now)) return;
+    if (open === 0) log.error({ backend: this.name }, `backend ${this.name} has no server available`);
+    else if (downtime > 0) {
+      const seconds = Math.round((now - since) / 1000);
+      log.info({ backend: this.name, open, seconds }, `backend ${this.name} has a server again`);
+    }
+  }
+
+  #armTick(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    const deadline = this.members.nextDeadline();
+    if (deadline === undefined) return;
+    const { clock } = this.#deps;
+    // Timers may fire a fraction early; a whole millisecond avoids spinning on it.
+    this.#cancelTick = clock.after(Math.max(1, deadline - clock.now()), () => {
+      this.#cancelTick = undefined;
+      this.#changed(this.members.tick(clock.now()));
+      this.#armTick();
+    });
+  }
+}

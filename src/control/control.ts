@@ -1,0 +1,222 @@
+import type { RuntimeConfig } from '../config/runtime.ts';
+import { type Cancel, type Clock, sleep } from '../core/clock.ts';
+import type { Part } from '../core/lifecycle.ts';
+import type { Log } from '../core/log.ts';
+import type { Resolver } from '../discovery/resolution.ts';
+import { Watchers } from '../discovery/watchers.ts';
+import { ServerChecks } from '../health/server-checks.ts';
+import type { Slots } from '../health/slots.ts';
+import type { ControlEnd } from '../proxy/plane/channel.ts';
+import type { Listening } from '../proxy/plane/messages.ts';
+import { BackendControl } from './backend-control.ts';
+import { PlaneLine } from './plane-line.ts';
+import { ResolverSections } from './resolvers.ts';
+import { backendView } from './backend-view.ts';
+import type { ProcessView, SystemView } from './view.ts';
+
+export interface ControlOptions {
+  /** The line to the data plane. */
+  readonly channel: ControlEnd;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** The registry in this process, if there is one. */
+  readonly builtin: Resolver | undefined;
+  /** Shared with whoever else runs checks. */
+  readonly slots: Slots;
+}
+
+/** What only the composition of the whole knows. */
+export type ProcessFacts = Omit<ProcessView, 'maxconn' | 'connections' | 'stopping'>;
+
+/** New backends get this long to find their first servers before they are used, ms. */
+const SETTLE_WITHIN_MS = 2_000;
+const SETTLE_POLL_MS = 5;
+
+/**
+ * The control process: knows the configuration, follows names, checks servers, and tells the data plane whom to send
+ * work to. Decisions are made here only.
+ */
+export class Control implements Part {
+  readonly name = 'control';
+  readonly #options: ControlOptions;
+  readonly #line: PlaneLine;
+  readonly #sections: ResolverSections;
+  readonly #watchers: Watchers;
+  readonly #checks: ServerChecks;
+  readonly #unsubscribe: Cancel;
+  readonly #backends = new Map<string, BackendControl>();
+  #config: RuntimeConfig | undefined;
+  #listening: readonly Listening[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: ControlOptions) {
+    const { clock, random, log, slots, builtin } = options;
+    this.#options = options;
+    this.#sections = new ResolverSections(clock, builtin);
+    const { resolvers } = this.#sections.update([]);
+    this.#watchers = new Watchers({ resolvers, clock, random, log });
+    this.#checks = new ServerChecks({ clock, random, slots });
+    this.#unsubscribe = this.#checks.flips.on(({ id, up, why }) => {
+      const at = id.indexOf('/');
+      this.#backends.get(id.slice(0, at))?.health(id.slice(at + 1), { up, why });
+    });
+    this.#line = new PlaneLine(options.channel, clock, {
+      idle: (backend, server) => this.#backends.get(backend)?.idle(server),
+      trouble: ({ backend, server, code, message }) => {
+        log.debug({ backend, server, code, error: message }, 'server in trouble');
+        this.#checks.checkNow(`${backend}/${server}`);
+        if (code.startsWith('CONNECT_')) this.#backends.get(backend)?.lookAgain();
+      },
+    });
+  }
+
+  /** What keeps it from serving; empty when it is ready. */
+  get notReady(): readonly string[] {
+    if (this.#stopping) return ['stopping'];
+    if (!this.#config) return ['not listening yet'];
+    return [...this.#backends.values()]
+      .filter(({ settled }) => !settled)
+      .map(({ name }) => `backend ${name}: its names have not been looked up yet`);
+  }
+
+  /** Where the frontends listen. */
+  get listening(): readonly Listening[] {
+    return this.#listening;
+  }
+
+  async start(): Promise<void> {
+    await this.#checks.start();
+  }
+
+  /**
+   * Takes a configuration, the first or another one. All or nothing: rejects with BIND_FAILED, and then everything is
+   * as before. Not to be called while another call is under way.
+   */
+  async apply(next: RuntimeConfig): Promise<void> {
+    const { resolvers, release } = this.#sections.update(next.resolvers);
+    this.#watchers.update(resolvers);
+    const fresh = this.#newBackends(next);
+    await this.#settled(fresh);
+    const replaced = new Map(fresh.map(({ name }) => [name, this.#backends.get(name)]));
+    for (const backend of fresh) this.#backends.set(backend.name, backend);
+    try {
+      this.#listening = await this.#line.configure(
+        next,
+        fresh.map(({ set }) => set),
+      );
+    } catch (error) {
+      this.#restore(replaced);
+      throw error;
+    }
+    for (const backend of replaced.values()) backend?.stop();
+    this.#config = next;
+    this.#follow(next);
+    release();
+  }
+
+  /** All there is to show; `process` is what control does not know of itself. */
+  async view(process: ProcessFacts): Promise<SystemView> {
+    const counters = await this.#line.collect();
+    const now = this.#options.clock.now();
+    const stopping = this.#stopping !== undefined;
+    const maxconn = this.#config?.global.maxconn ?? 0;
+    return {
+      at: now,
+      process: { ...process, maxconn, connections: counters.connections, stopping },
+      frontends: counters.frontends.map((row) => ({ counters: row, status: stopping ? 'STOP' : 'OPEN' })),
+      backends: counters.backends.flatMap((row) => {
+        const backend = this.#backends.get(row.name);
+        return backend ? [backendView(backend, row, this.#checks, now)] : [];
+      }),
+    };
+  }
+
+  /** Lets the data plane finish what it has until the deadline, then ends everything. Idempotent. */
+  stop(deadline: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadline);
+    return this.#stopping;
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const { clock, log } = this.#options;
+    try {
+      const cut = await this.#line.drain(Math.max(0, deadline - clock.now()));
+      if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
+    } finally {
+      this.#unsubscribe();
+      for (const backend of this.#backends.values()) backend.stop();
+      this.#watchers.stop();
+      this.#sections.close();
+      await this.#checks.stop(deadline);
+    }
+  }
+
+  /** Backends that are not there yet, looking for their servers; one of another mode is another backend. */
+  #newBackends(next: RuntimeConfig): readonly BackendControl[] {
+    const fresh = next.backends.filter(({ name, mode }) => this.#backends.get(name)?.config.mode !== mode);
+    return fresh.map((config) => {
+      const backend: BackendControl = new BackendControl(config, {
+        clock: this.#options.clock,
+        log: this.#options.log,
+        watchers: this.#watchers,
+        onMembers: () => this.#syncChecks(backend),
+        publish: (set) => {
+          if (this.#backends.get(set.backend) === backend) this.#line.setServers(set);
+        },
+      });
+      backend.start();
+      return backend;
+    });
+  }
+
+  /** Waits until all names have been looked up, but not for ever: a name that cannot be resolved stops nobody. */
+  async #settled(backends: readonly BackendControl[]): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = clock.now() + SETTLE_WITHIN_MS;
+    while (backends.some(({ settled }) => !settled) && clock.now() < deadline) {
+      await sleep(clock, SETTLE_POLL_MS);
+    }
+  }
+
+  /** Undoes what {@link apply} had begun. */
+  #restore(replaced: ReadonlyMap<string, BackendControl | undefined>): void {
+    for (const [name, before] of replaced) {
+      this.#backends.get(name)?.stop();
+      if (before) this.#backends.set(name, before);
+      else this.#backends.delete(name);
+    }
+    const { resolvers, release } = this.#sections.update(this.#config?.resolvers ?? []);
+    this.#watchers.update(resolvers);
+    release();
+  }
+
+  /** Brings the backends that stay up to date, and forgets those that are gone. */
+  #follow(next: RuntimeConfig): void {
+    const wanted = new Map(next.backends.map((config) => [config.name, config]));
+    for (const [name, backend] of this.#backends) {
+      const config = wanted.get(name);
+      if (config) {
+        backend.update(config);
+        continue;
+      }
+      backend.stop();
+      this.#backends.delete(name);
+    }
+    this.#setTargets();
+  }
+
+  /** Has exactly this backend's servers checked, and takes over what is known of them already. */
+  #syncChecks(backend: BackendControl): void {
+    if (this.#backends.get(backend.name) !== backend) return;
+    this.#setTargets();
+    for (const { id } of [...backend.members.all()]) {
+      backend.health(id, this.#checks.state(`${backend.name}/${id}`));
+    }
+  }
+
+  #setTargets(): void {
+    this.#checks.set([...this.#backends.values()].flatMap((backend) => [...backend.targets()]));
+  }
+}

@@ -1,0 +1,105 @@
+import type { ServerSet } from '../balance/server.ts';
+import type { RuntimeConfig } from '../config/runtime.ts';
+import type { Clock } from '../core/clock.ts';
+import { VaneError } from '../core/errors.ts';
+import type { ControlEnd } from '../proxy/plane/channel.ts';
+import type { PlaneCounters } from '../proxy/plane/counters.ts';
+import type { BindProblem, FromPlane, Listening } from '../proxy/plane/messages.ts';
+
+/** What the plane tells without being asked. */
+export interface PlaneNews {
+  idle(backend: string, server: string): void;
+  trouble(message: Extract<FromPlane, { type: 'trouble' }>): void;
+}
+
+/** A plane that does not answer for this long is broken, ms. */
+const ANSWER_WITHIN_MS = 10_000;
+/** How much later than its deadline a drain may be reported, ms. */
+const DRAIN_GRACE_MS = 1_000;
+
+/** Control's side of the line to a data plane: questions become promises, news become calls. */
+export class PlaneLine {
+  readonly #channel: ControlEnd;
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, (message: FromPlane) => void>();
+  #generation = 0;
+  #question = 0;
+
+  constructor(channel: ControlEnd, clock: Clock, news: PlaneNews) {
+    this.#channel = channel;
+    this.#clock = clock;
+    channel.onMessage((message) => {
+      switch (message.type) {
+        case 'idle':
+          return news.idle(message.backend, message.server);
+        case 'trouble':
+          return news.trouble(message);
+        default:
+          return this.#waiting.get(topicOf(message))?.(message);
+      }
+    });
+  }
+
+  /** Rejects with BIND_FAILED, naming every address that could not be listened on; then nothing has changed. */
+  async configure(config: RuntimeConfig, sets: readonly ServerSet[]): Promise<readonly Listening[]> {
+    const generation = ++this.#generation;
+    const { frontends, backends, global } = config;
+    const { maxconn } = global;
+    this.#channel.post({ type: 'config', generation, maxconn, frontends, backends, sets });
+    const answer = await this.#answer(`config ${generation}`, ANSWER_WITHIN_MS);
+    if (answer.type === 'applied') return answer.listening;
+    throw new VaneError('BIND_FAILED', describe(answer.type === 'rejected' ? answer.problems : []));
+  }
+
+  setServers(set: ServerSet): void {
+    this.#channel.post({ type: 'servers', set });
+  }
+
+  async collect(): Promise<PlaneCounters> {
+    const id = ++this.#question;
+    this.#channel.post({ type: 'collect', id });
+    const answer = await this.#answer(`counters ${id}`, ANSWER_WITHIN_MS);
+    if (answer.type === 'counters') return answer.counters;
+    throw new VaneError('INTERNAL', 'the data plane answered something else');
+  }
+
+  /** Resolves to how much had to be cut at the end. */
+  async drain(withinMs: number): Promise<number> {
+    this.#channel.post({ type: 'drain', withinMs });
+    const answer = await this.#answer('drained', withinMs + DRAIN_GRACE_MS);
+    return answer.type === 'drained' ? answer.cut : 0;
+  }
+
+  #answer(topic: string, within: number): Promise<FromPlane> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(within, () => {
+        this.#waiting.delete(topic);
+        reject(new VaneError('INTERNAL', `the data plane did not answer within ${within} ms`));
+      });
+      this.#waiting.set(topic, (message) => {
+        cancel();
+        this.#waiting.delete(topic);
+        resolve(message);
+      });
+    });
+  }
+}
+
+function topicOf(message: FromPlane): string {
+  switch (message.type) {
+    case 'applied':
+    case 'rejected':
+      return `config ${message.generation}`;
+    case 'counters':
+      return `counters ${message.id}`;
+    default:
+      return message.type;
+  }
+}
+
+function describe(problems: readonly BindProblem[]): string {
+  if (problems.length === 0) return 'the data plane takes no configuration any more';
+  return problems
+    .map(({ frontend, bind, message }) => `frontend ${frontend}: ${bind.host}:${bind.port}: ${message}`)
+    .join('; ');
+}

@@ -1,0 +1,232 @@
+import type { ServerSet } from '../../balance/server.ts';
+import type { Cancel, Clock } from '../../core/clock.ts';
+import { messageOf, VaneError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { AccessEntry } from '../access-entry.ts';
+import { HttpAcceptor } from '../request/http-acceptor.ts';
+import { TcpAcceptor } from '../tcp/sessions.ts';
+import type { PlaneEnd } from './channel.ts';
+import { ClientConnections } from './client-connections.ts';
+import type { PlaneContext } from './context.ts';
+import { Doors, type Opened } from './doors.ts';
+import { LiveBackend } from './live-backend.ts';
+import { type Acceptor, LiveFrontend } from './live-frontend.ts';
+import type { ToPlane } from './messages.ts';
+
+type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
+
+interface Site {
+  readonly frontend: LiveFrontend;
+  readonly acceptor: Acceptor;
+}
+
+export interface PlaneOptions {
+  readonly channel: PlaneEnd;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly access: (entry: AccessEntry) => void;
+}
+
+/**
+ * A data plane: listeners, frontends and backends as control has told it, and nothing that it decided itself.
+ * Messages are obeyed one after the other.
+ */
+export class Plane implements PlaneContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly access: (entry: AccessEntry) => void;
+  readonly #channel: PlaneEnd;
+  readonly #random: () => number;
+  readonly #connections: ClientConnections;
+  readonly #doors: Doors;
+  readonly #unsubscribe: Cancel;
+  readonly #sites = new Map<string, Site>();
+  readonly #backends = new Map<string, LiveBackend>();
+  /** Sites and backends that a reload took away, while they finish what they have. */
+  readonly #retired = new Set<Site>();
+  readonly #retiredBackends = new Set<LiveBackend>();
+  readonly #timers = new Set<Cancel>();
+  #obeying: Promise<void> = Promise.resolve();
+  #draining = false;
+
+  constructor(options: PlaneOptions) {
+    this.clock = options.clock;
+    this.log = options.log;
+    this.access = options.access;
+    this.#channel = options.channel;
+    this.#random = options.random;
+    this.#connections = new ClientConnections(options.clock);
+    this.#doors = new Doors(options.log);
+    this.#unsubscribe = options.channel.onMessage((message) => {
+      this.#obeying = this.#obeying.then(() => this.#obey(message)).catch((thrown) => {
+        this.log.error({ message: message.type, error: messageOf(thrown) }, 'data plane could not obey');
+      });
+    });
+  }
+
+  get connections(): number {
+    return this.#connections.open;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  backend(name: string): LiveBackend | undefined {
+    return this.#backends.get(name);
+  }
+
+  /** Ends everything at once, and the line to control with it. */
+  close(): void {
+    this.#unsubscribe();
+    this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
+    for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.closeIdle();
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#channel.close();
+  }
+
+  async #obey(message: ToPlane): Promise<void> {
+    switch (message.type) {
+      case 'config':
+        return this.#configure(message);
+      case 'servers':
+        return this.#setServers(message.set);
+      case 'collect':
+        return this.#channel.post({ type: 'counters', id: message.id, counters: this.#counters() });
+      case 'drain':
+        // Not waited for: messages that follow, such as `collect`, are obeyed meanwhile.
+        void this.#drain(message.withinMs);
+        return;
+    }
+  }
+
+  async #configure(message: ConfigMessage): Promise<void> {
+    const { generation, frontends } = message;
+    const opened: Opened = this.#draining
+      ? { ok: false, problems: [] }
+      : await this.#doors.open(frontends);
+    if (!opened.ok) {
+      this.#channel.post({ type: 'rejected', generation, problems: opened.problems });
+      return;
+    }
+    // From here on nothing can fail and nothing waits: the change is one step for every request.
+    this.#connections.limit = message.maxconn;
+    this.#setBackends(message);
+    this.#setFrontends(message);
+    opened.take((frontend, socket) => this.#admit(frontend, socket));
+    this.#channel.post({ type: 'applied', generation, listening: this.#doors.listening });
+  }
+
+  #setBackends({ backends, sets }: ConfigMessage): void {
+    const wanted = new Set(backends.map(({ name, mode }) => `${mode} ${name}`));
+    for (const [name, live] of this.#backends) {
+      if (!wanted.has(`${live.config.mode} ${name}`)) this.#retireBackend(live);
+    }
+    for (const config of backends) {
+      const live = this.#backends.get(config.name);
+      if (live) live.update(config);
+      else this.#backends.set(config.name, this.#newBackend(config));
+    }
+    for (const set of sets) this.#setServers(set);
+  }
+
+  #newBackend(config: LiveBackend['config']): LiveBackend {
+    const { name: backend } = config;
+    return new LiveBackend(config, {
+      clock: this.clock,
+      random: this.#random,
+      events: {
+        idle: ({ id: server }) => this.#channel.post({ type: 'idle', backend, server }),
+        trouble: ({ id: server }, { code, message }) =>
+          this.#channel.post({ type: 'trouble', backend, server, code, message }),
+      },
+    });
+  }
+
+  #setFrontends({ frontends }: ConfigMessage): void {
+    const wanted = new Set(frontends.map(({ name, mode }) => `${mode} ${name}`));
+    for (const [name, site] of this.#sites) {
+      if (!wanted.has(`${site.frontend.config.mode} ${name}`)) this.#retireSite(site);
+    }
+    for (const config of frontends) {
+      const site = this.#sites.get(config.name);
+      if (site) {
+        site.frontend.config = config;
+        site.acceptor.update(config);
+      } else {
+        const frontend = new LiveFrontend(config);
+        const acceptor =
+          config.mode === 'http' ? new HttpAcceptor(frontend, this) : new TcpAcceptor(frontend, this);
+        this.#sites.set(config.name, { frontend, acceptor });
+      }
+    }
+  }
+
+  #admit(frontend: string, socket: Parameters<Acceptor['serve']>[0]): void {
+    const site = this.#sites.get(frontend);
+    if (site) this.#connections.admit(socket, site.frontend, site.acceptor);
+    else socket.destroy();
+  }
+
+  #retireSite(site: Site): void {
+    this.#sites.delete(site.frontend.name);
+    this.#retired.add(site);
+    site.acceptor.drain();
+    // Forgotten once the last of its connections has ended.
+    void site.frontend.tally.sessions.none().then(() => this.#retired.delete(site));
+  }
+
+  /** What it is doing may be finished within the longest drain time of its servers. */
+  #retireBackend(live: LiveBackend): void {
+    this.#backends.delete(live.name);
+    this.#retiredBackends.add(live);
+    live.closeIdle();
+    const longest = Math.max(0, ...live.config.servers.map(({ drain }) => drain));
+    const cancel = this.clock.after(longest, () => {
+      this.#timers.delete(cancel);
+      this.#retiredBackends.delete(live);
+      live.cut(new VaneError('SERVER_REMOVED', `backend ${live.name} was removed`));
+    });
+    this.#timers.add(cancel);
+  }
+
+  #setServers(set: ServerSet): void {
+    this.#backends.get(set.backend)?.setServers(set.servers);
+  }
+
+  #counters() {
+    const now = this.clock.now();
+    return {
+      connections: this.#connections.open,
+      frontends: [...this.#sites.values()].map(({ frontend }) => frontend.counters(now)),
+      backends: [...this.#backends.values()].map((backend) => backend.counters()),
+    };
+  }
+
+  async #drain(withinMs: number): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#doors.close();
+    for (const { acceptor } of this.#sites.values()) acceptor.drain();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.clock.after(withinMs, resolve);
+    this.#timers.add(cancel);
+    await Promise.race([this.#connections.allClosed(), late]);
+    cancel();
+    this.#timers.delete(cancel);
+    const cut = this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
+    this.#channel.post({ type: 'drained', cut });
+  }
+
+  /** Ends what is under way; returns how much it was. */
+  #cut(reason: VaneError): number {
+    this.#doors.close();
+    let cut = 0;
+    for (const { acceptor } of [...this.#sites.values(), ...this.#retired]) cut += acceptor.cut(reason);
+    for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.cut(reason);
+    return cut;
+  }
+}

@@ -1,0 +1,286 @@
+import { sleep } from '../../core/clock.ts';
+import { asVaneError, VaneError } from '../../core/errors.ts';
+import type { Attempt, AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
+import type { PlaneContext } from '../plane/context.ts';
+import { countWork } from '../plane/count.ts';
+import type { Lease } from '../plane/lease.ts';
+import type { LiveBackend, Want } from '../plane/live-backend.ts';
+import type { LiveFrontend } from '../plane/live-frontend.ts';
+import type { Route } from '../rules/route.ts';
+import { failureAnswer } from './answers.ts';
+import { httpEntry } from './http-entry.ts';
+import { outgoing, type Outgoing } from './outgoing.ts';
+import { isStale, mayRepeat } from './retry.ts';
+import type { HttpRules } from './rules.ts';
+import { type Phase, termination } from './termination.ts';
+
+/** Longest wait before the same server is connected to again, ms (HAProxy configuration manual, `retries`). */
+const SAME_SERVER_WAIT_MS = 1_000;
+
+const PHASES: Record<AttemptPhase, Phase> = {
+  connect: 'connect',
+  request: 'upload',
+  headers: 'headers',
+  data: 'data',
+};
+
+/** What a life needs of the frontend it belongs to. */
+export interface HttpSite {
+  readonly frontend: LiveFrontend;
+  readonly context: PlaneContext;
+  readonly rules: HttpRules;
+  readonly route: Route;
+  /** No connection of this frontend is to outlive its present request. */
+  readonly draining: boolean;
+}
+
+/** What is known of a request so far; the access log and the counters read it when it is over. */
+export interface HttpRecord {
+  backend: LiveBackend | undefined;
+  /** The last server tried. */
+  lease: Lease | undefined;
+  phase: Phase;
+  status: number | undefined;
+  error: VaneError | undefined;
+  termination: string;
+  retries: number;
+  redispatched: boolean;
+  /** Milliseconds; undefined: that phase was not reached. */
+  queuedMs: number | undefined;
+  connectMs: number | undefined;
+  responseMs: number | undefined;
+}
+
+/**
+ * The one life of an HTTP request, whatever lane its bytes come by: rules, choice of a server, attempts until one
+ * succeeds or none may follow, the answer to the client, counters, log. It never rejects and always ends the exchange.
+ */
+export class HttpLife {
+  readonly #site: HttpSite;
+  readonly #exchange: Exchange;
+  readonly #tried = new Set<string>();
+  readonly #record: HttpRecord = {
+    backend: undefined,
+    lease: undefined,
+    phase: 'request',
+    status: undefined,
+    error: undefined,
+    termination: '--',
+    retries: 0,
+    redispatched: false,
+    queuedMs: undefined,
+    connectMs: undefined,
+    responseMs: undefined,
+  };
+  /** Clock ms of the first attempt: connect times of all attempts add up. */
+  #firstAttemptAt: number | undefined;
+
+  constructor(site: HttpSite, exchange: Exchange) {
+    this.#site = site;
+    this.#exchange = exchange;
+  }
+
+  async run(): Promise<void> {
+    const { frontend, context } = this.#site;
+    frontend.tally.reqTot++;
+    frontend.tally.requests.hit(context.clock.now());
+    try {
+      await this.#serve();
+    } catch (thrown) {
+      const error = asVaneError(thrown);
+      if (error.code === 'INTERNAL') {
+        context.log.error({ frontend: frontend.name, error: error.stack }, 'request failed within');
+      }
+      this.#fail(error, false);
+    }
+    this.#finish();
+  }
+
+  async #serve(): Promise<void> {
+    const { frontend, context, rules, route } = this.#site;
+    const { head, client } = this.#exchange;
+    const { forwardfor } = frontend.config.options;
+    const prepared = outgoing(head, client, forwardfor, rules);
+    if (prepared.kind === 'answer') return this.#intercept(prepared.response, prepared.denied);
+    const name = route({ src: client.address, head: prepared.head });
+    const backend = name === undefined ? undefined : context.backend(name);
+    this.#record.phase = 'connect';
+    if (!backend) throw new VaneError('NO_SERVER', `no backend is meant for ${head.method} ${head.path}`);
+    this.#record.backend = backend;
+    backend.tally.sessions.begin(context.clock.now());
+    try {
+      await this.#attempts(backend, prepared);
+    } finally {
+      backend.tally.sessions.end();
+    }
+  }
+
+  /** Tries servers until one has answered or no further attempt may follow. Throws what keeps it from any. */
+  async #attempts(backend: LiveBackend, request: Outgoing): Promise<void> {
+    let stay: string | undefined;
+    for (;;) {
+      const lease = await this.#acquire(backend, { tried: this.#tried, stay });
+      const { id } = lease.server;
+      const startedAt = this.#site.context.clock.now();
+      this.#firstAttemptAt ??= startedAt;
+      const outcome = await this.#attempt(backend, lease, request);
+      this.#tried.add(id);
+      this.#note(outcome, startedAt);
+      const next = this.#next(backend, outcome);
+      lease.done({
+        ...outcome,
+        reused: outcome.connectMs === undefined ? undefined : outcome.reused,
+        queuedMs: lease.queuedMs,
+        responseMs: responseTime(outcome),
+        totalMs: this.#site.context.clock.now() - startedAt,
+        bytesIn: outcome.bytesToServer,
+        bytesOut: outcome.bytesFromServer,
+        next,
+      });
+      if (!next) return this.#end(outcome);
+      this.#record.retries++;
+      this.#record.redispatched ||= next === 'redispatch';
+      stay = backend.config.redispatch ? undefined : id;
+      if (next === 'retry') await this.#pause(backend, outcome);
+    }
+  }
+
+  /** One try at one server; over a second connection if the first one had gone stale while idle. */
+  async #attempt(backend: LiveBackend, lease: Lease, request: Outgoing): Promise<AttemptOutcome> {
+    const outcome = await this.#forward(backend, lease, request, false);
+    const stale = isStale(request.head, outcome) && !lease.cancelled && !this.#exchange.aborted;
+    return stale ? this.#forward(backend, lease, request, true) : outcome;
+  }
+
+  #forward(
+    backend: LiveBackend,
+    lease: Lease,
+    request: Outgoing,
+    fresh: boolean,
+  ): Promise<AttemptOutcome> {
+    const { connect, server, tunnel } = backend.config.timeout;
+    const attempt: Attempt = {
+      server: lease.server,
+      connections: lease.connections,
+      fresh,
+      target: request.target,
+      headers: request.headers,
+      timeout: { connect, server, tunnel },
+      cancel: undefined,
+      closeAfter: this.#closing,
+    };
+    lease.onCancel = (reason) => attempt.cancel?.(reason);
+    return this.#exchange.forward(attempt);
+  }
+
+  async #acquire(backend: LiveBackend, want: Want): Promise<Lease> {
+    const exchange = this.#exchange;
+    const { clock } = this.#site.context;
+    const before = this.#record.queuedMs ?? 0;
+    const since = clock.now();
+    const got = backend.acquire(want);
+    let lease: Lease;
+    if ('leave' in got) {
+      this.#record.phase = 'queue';
+      exchange.onAborted = got.leave;
+      if (exchange.aborted) got.leave(exchange.aborted);
+      try {
+        lease = await got.lease;
+      } finally {
+        exchange.onAborted = undefined;
+        this.#record.queuedMs = before + clock.now() - since;
+      }
+    } else {
+      lease = got;
+      this.#record.queuedMs = before;
+    }
+    this.#record.lease = lease;
+    this.#record.phase = 'connect';
+    return lease;
+  }
+
+  #note(outcome: AttemptOutcome, startedAt: number): void {
+    const record = this.#record;
+    record.phase = PHASES[outcome.phase];
+    record.status = outcome.status;
+    if (outcome.connectMs === undefined) return;
+    record.connectMs = startedAt - (this.#firstAttemptAt ?? startedAt) + outcome.connectMs;
+    record.responseMs = responseTime(outcome);
+  }
+
+  /** Whether and where another attempt follows. */
+  #next(backend: LiveBackend, outcome: AttemptOutcome): 'retry' | 'redispatch' | undefined {
+    const { retries, redispatch } = backend.config;
+    if (this.#record.retries >= retries || this.#exchange.aborted) return undefined;
+    if (!mayRepeat(this.#exchange.head, outcome)) return undefined;
+    return redispatch && backend.offersOther(this.#tried) ? 'redispatch' : 'retry';
+  }
+
+  /** A server that has just refused a connection gets a moment; everything else is tried again at once. */
+  async #pause(backend: LiveBackend, outcome: AttemptOutcome): Promise<void> {
+    if (outcome.phase !== 'connect' || outcome.error?.source !== 'upstream') return;
+    const exchange = this.#exchange;
+    const abort = new AbortController();
+    exchange.onAborted = (error) => abort.abort(error);
+    try {
+      const { connect } = backend.config.timeout;
+      const wait = connect > 0 ? Math.min(connect, SAME_SERVER_WAIT_MS) : SAME_SERVER_WAIT_MS;
+      await sleep(this.#site.context.clock, wait, abort.signal);
+    } finally {
+      exchange.onAborted = undefined;
+    }
+  }
+
+  #end({ error, responseStarted }: AttemptOutcome): void {
+    if (error) this.#fail(error, responseStarted);
+  }
+
+  #fail(error: VaneError, responseStarted: boolean): void {
+    const record = this.#record;
+    record.error = error;
+    record.termination = termination(error, record.phase);
+    if (error.code === 'CLIENT_ABORTED' && record.backend && !record.lease) record.backend.tally.cliAbrt++;
+    const answer = responseStarted ? undefined : failureAnswer(error);
+    if (!answer || this.#exchange.aborted?.code === 'CLIENT_ABORTED') return this.#exchange.destroy(error);
+    this.#respond(answer);
+  }
+
+  #intercept(response: LocalResponse, denied: boolean): void {
+    const { tally } = this.#site.frontend;
+    if (denied) tally.dreq++;
+    else tally.intercepted++;
+    this.#record.termination = denied ? 'PR' : 'LR';
+    this.#respond(response);
+  }
+
+  #respond(response: LocalResponse): void {
+    this.#record.status = response.status;
+    this.#exchange.respond({ ...response, close: response.close || this.#closing });
+  }
+
+  get #closing(): boolean {
+    return this.#site.draining || this.#site.context.draining;
+  }
+
+  #finish(): void {
+    const { frontend, context } = this.#site;
+    const { bytesIn, bytesOut, startedAt } = this.#exchange;
+    const record = this.#record;
+    const totalMs = context.clock.now() - startedAt;
+    frontend.tally.responses.add(record.status);
+    frontend.tally.sessions.bin += bytesIn;
+    frontend.tally.sessions.bout += bytesOut;
+    if (record.backend) {
+      const { status, connectMs, responseMs, queuedMs = 0 } = record;
+      countWork(record.backend.tally, { status, bytesIn, bytesOut, queuedMs, connectMs, responseMs, totalMs });
+      record.backend.durations.add(totalMs);
+    }
+    const { accessLog } = frontend.config.options;
+    if (accessLog !== 'off') context.access(httpEntry(accessLog, this.#site, this.#exchange, record, totalMs));
+  }
+}
+
+/** From the open connection to the head of the answer, ms. */
+function responseTime({ connectMs, headersMs }: AttemptOutcome): number | undefined {
+  return connectMs === undefined || headersMs === undefined ? undefined : headersMs - connectMs;
+}

@@ -1,0 +1,30 @@
+import type { ClientAddress, LocalResponse, RequestHead } from '../lanes/lane.ts';
+import { claimForwarded, endToEndHeaders } from './headers.ts';
+import type { HttpRules } from './rules.ts';
+import { originForm } from './target.ts';
+
+/** A request as it goes to a server; the same for every attempt. */
+export interface Outgoing {
+  readonly kind: 'serve';
+  /** As the rules left it. */
+  readonly head: RequestHead;
+  readonly target: string;
+  /** End-to-end fields only. */
+  readonly headers: readonly string[];
+}
+
+/** Applies a frontend's rules and options to a request: what goes to servers, or the answer that a rule gives. */
+export function outgoing(
+  head: RequestHead,
+  client: ClientAddress,
+  forwardfor: boolean,
+  rules: HttpRules,
+): Outgoing | { readonly kind: 'answer'; readonly response: LocalResponse; readonly denied: boolean } {
+  // Scheme and name before the rules, which may say otherwise; the client's address after them, as in HAProxy.
+  const told = forwardfor ? { ...head, headers: claimForwarded(head) } : head;
+  const ruled = rules(told, client.address);
+  if (ruled.kind === 'answer') return ruled;
+  const headers = endToEndHeaders(ruled.head.headers);
+  if (forwardfor) headers.push('X-Forwarded-For', client.address);
+  return { kind: 'serve', head: ruled.head, target: originForm(ruled.head), headers };
+}
