@@ -1,3 +1,5 @@
+import { messageOf } from '../core/errors.ts';
+
 /** A text with its variables filled in. */
 export interface Expansion {
   readonly text: string;
@@ -5,14 +7,21 @@ export interface Expansion {
   readonly origins: readonly number[];
 }
 
+/** Where the values of variables come from. */
+export interface Variables {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The text of a file, without its last line feed. Throws when it cannot be read. */
+  readonly secret: (path: string) => string;
+}
+
 /**
- * Fills in `${NAME}` and `${NAME:-default}`; the default also stands in for an empty variable, as in a shell.
- * `$${` is a literal `${`. What a variable holds is not expanded again. Calls `report` for each variable that
- * cannot be filled in.
+ * Fills in `${NAME}`, `${NAME:-default}` and `${file:PATH}`; the default also stands in for an empty variable, as in
+ * a shell. `$${` is a literal `${`. What is filled in is not expanded again. Calls `report` for each that cannot be
+ * filled in.
  */
 export function expandVariables(
   source: string,
-  env: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
   report: (offset: number, message: string) => void,
 ): Expansion {
   let text = '';
@@ -29,7 +38,7 @@ export function expandVariables(
     if (match[0] === '$${') append('${', (i) => index + 1 + i);
     else
       append(
-        fillIn(match[0], env, (message) => report(index, message)),
+        fillIn(match[0], variables, (message) => report(index, message)),
         () => index,
       );
   }
@@ -42,12 +51,21 @@ const REFERENCE = /\$\$\{|\$\{[^}]*\}?/g;
 
 function fillIn(
   reference: string,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, secret }: Variables,
   report: (message: string) => void,
 ): string {
+  const path = /^\$\{file:([^}]+)\}$/.exec(reference)?.[1];
+  if (path !== undefined) {
+    try {
+      return secret(path);
+    } catch (error) {
+      report(`${path} cannot be read: ${messageOf(error)}`);
+      return '';
+    }
+  }
   const match = /^\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}$/.exec(reference);
   if (!match) {
-    report(`expected \${NAME} or \${NAME:-default}, found ${reference} (a literal \${ is written $\${)`);
+    report(`expected \${NAME}, \${NAME:-default} or \${file:PATH}, found ${reference} (a literal \${ is written $\${)`);
     return '';
   }
   const [, name = '', fallback] = match;

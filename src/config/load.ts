@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
@@ -34,7 +35,7 @@ export async function loadConfig(path: string, context: LoadContext): Promise<Ru
 
 /** The same for files read already. Throws {@link ConfigError}. */
 export function parseConfig(sources: readonly ConfigSource[], context: LoadContext): RuntimeConfig {
-  const { tree, problems } = mergeTrees(readTrees(sources, context.env));
+  const { tree, problems } = mergeTrees(readTrees(sources, context));
   if (!tree)
     throw new ConfigError(sources.slice(0, 1).map(({ file }) => wholeFile(file, 'the file is empty')));
   const valid = validate(tree);
@@ -52,11 +53,12 @@ export function parseConfig(sources: readonly ConfigSource[], context: LoadConte
 }
 
 /** Empty files are left out. A file that is not YAML ends it: what the others say cannot be judged alone. */
-function readTrees(sources: readonly ConfigSource[], env: LoadContext['env']): readonly MapNode[] {
+function readTrees(sources: readonly ConfigSource[], { env, cwd }: LoadContext): readonly MapNode[] {
+  const variables = { env, secret: (path: string) => readSecret(resolve(cwd, path)) };
   const trees: MapNode[] = [];
   const problems: Problem[] = [];
   for (const { file, text } of sources) {
-    const yaml = readYaml(file, text, env);
+    const yaml = readYaml(file, text, variables);
     problems.push(...yaml.problems);
     if (yaml.tree?.kind === 'map') trees.push(yaml.tree);
     else if (yaml.tree && !(yaml.tree.kind === 'scalar' && yaml.tree.value === null)) {
@@ -85,6 +87,15 @@ async function readSources(path: string, cwd: string): Promise<readonly ConfigSo
     if (error instanceof ConfigError) throw error;
     throw new ConfigError([wholeFile(path, `cannot be read: ${messageOf(error)}`)]);
   }
+}
+
+/** Larger than any password or key. */
+const LARGEST_SECRET = 64 * 1024;
+
+function readSecret(path: string): string {
+  const text = readFileSync(path, 'utf8');
+  if (text.length > LARGEST_SECRET) throw new Error('larger than 64 KiB');
+  return text.replace(/\r?\n$/, '');
 }
 
 function wholeFile(file: string, message: string): Problem {

@@ -12,7 +12,7 @@ import {
   type Scalar,
 } from 'yaml';
 import { messageOf } from '../core/errors.ts';
-import { expandVariables } from './expand.ts';
+import { expandVariables, type Variables } from './expand.ts';
 import { formatPath, type Path, type Problem } from './problem.ts';
 import type { Entry, Place, ScalarNode, Tree } from './tree.ts';
 
@@ -26,11 +26,11 @@ export interface YamlFile {
 const MOST_NODES = 300_000;
 const DEEPEST = 32;
 
-/** Reads YAML 1.2 (one document) and fills in environment variables. Never throws. */
+/** Reads YAML 1.2 (one document) and fills in variables. Never throws. */
 export function readYaml(
   file: string,
   text: string,
-  env: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
 ): YamlFile {
   const lines = new LineCounter();
   let document: Document.Parsed;
@@ -53,7 +53,7 @@ export function readYaml(
       problems: [{ file, line: 1, column: 1, path: '', message, suggestion: undefined }],
     };
   }
-  const reader = new Reader(file, text, lines, document, env);
+  const reader = new Reader(file, text, lines, document, variables);
   const faults = [...document.errors, ...document.warnings];
   for (const { message, pos } of faults) reader.report(pos[0], [], message);
   // After a syntax error the rest is guesswork.
@@ -67,7 +67,7 @@ class Reader {
   readonly #text: string;
   readonly #lines: LineCounter;
   readonly #document: Document.Parsed;
-  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #variables: Variables;
   /** Collections being read, to notice an alias inside what it stands for. */
   readonly #open = new Set<Node>();
   /** Finding what an alias stands for means searching the document. */
@@ -79,13 +79,13 @@ class Reader {
     text: string,
     lines: LineCounter,
     document: Document.Parsed,
-    env: Readonly<Record<string, string | undefined>>,
+    variables: Variables,
   ) {
     this.#file = file;
     this.#text = text;
     this.#lines = lines;
     this.#document = document;
-    this.#env = env;
+    this.#variables = variables;
   }
 
   report(offset: number, path: Path, message: string): void {
@@ -177,7 +177,7 @@ class Reader {
 
     const columns = columnsOf(this.#text.slice(start, end), value);
     const at = (offset: number) => start + (columns?.[offset] ?? 0);
-    const { text, origins } = expandVariables(value, this.#env, (i, message) =>
+    const { text, origins } = expandVariables(value, this.#variables, (i, message) =>
       this.report(at(i), path, message),
     );
     return {

@@ -26,6 +26,10 @@ function parse(text: string, env: Record<string, string> = {}) {
 
 describe('variables', () => {
   const env = { HOST: '10.0.0.1', EMPTY: '', NESTED: '${HOST}' };
+  const secret = (path: string) => {
+    if (path !== '/run/secrets/token') throw new Error('no such file');
+    return 's3cret ${HOST}';
+  };
   test.each([
     ['${HOST}:80', '10.0.0.1:80'],
     ['${HOST}${HOST}', '10.0.0.110.0.0.1'],
@@ -36,8 +40,9 @@ describe('variables', () => {
     ['$${HOST}', '${HOST}'],
     ['${NESTED}', '${HOST}'],
     ['$HOST $ $$ {HOST}', '$HOST $ $$ {HOST}'],
+    ['<${file:/run/secrets/token}>', '<s3cret ${HOST}>'],
   ])('%s', (source, text) => {
-    expect(expandVariables(source, env, () => expect.unreachable()).text).toBe(text);
+    expect(expandVariables(source, { env, secret }, () => expect.unreachable()).text).toBe(text);
   });
 
   test.each([
@@ -47,9 +52,11 @@ describe('variables', () => {
     ['${}', 0, 'expected ${NAME}'],
     ['${1A}', 0, 'expected ${NAME}'],
     ['${HOST-x}', 0, 'expected ${NAME}'],
+    ['a ${file:/none}', 2, '/none cannot be read: no such file'],
+    ['${file:}', 0, 'expected ${NAME}'],
   ])('%s is refused', (source, offset, message) => {
     const reports: unknown[] = [];
-    expandVariables(source, env, (...report) => reports.push(report));
+    expandVariables(source, { env, secret }, (...report) => reports.push(report));
     expect(reports).toEqual([[offset, expect.stringContaining(message)]]);
   });
 
@@ -66,6 +73,18 @@ describe('variables', () => {
     const text = 'frontends:\n  f:\n    bind: :80\n    http-request: deny if { path ${P} } nope';
     const [problem] = errorOf(() => parse(text, { P: '/a/long/path' })).problems;
     expect(problem).toMatchObject({ line: 4, column: 41 });
+  });
+
+  test('a secret comes from a file, without its last line feed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vane-secret-'));
+    await writeFile(join(folder, 'node'), 'lb-7\n');
+    const text = 'global:\n  node: ${file:node}\n  datacenter: ${file:none}';
+    const load = (cwd: string, source: string) =>
+      parseConfig([{ file: 'vane.yaml', text: source }], { ...context, cwd });
+    expect(load(folder, 'global: { node: "${file:node}" }').global.node).toBe('lb-7');
+    const [problem] = errorOf(() => load(folder, text)).problems;
+    expect(problem).toMatchObject({ line: 3, column: 15, path: 'global.datacenter' });
+    await rm(folder, { recursive: true });
   });
 
   test('a variable cannot add structure', () => {
