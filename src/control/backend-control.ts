@@ -32,6 +32,8 @@ export class BackendControl {
   readonly #deps: BackendControlDeps;
   readonly #subscriptions = new Map<string, Subscription>();
   #set: ServerSet;
+  /** The servers that the last change was about; the same array as long as nothing about them changes. */
+  #seen: readonly ServerSnapshot[] = [];
   #cancelTick: Cancel | undefined;
 
   constructor(config: BackendConfig, deps: BackendControlDeps) {
@@ -183,7 +185,8 @@ export class BackendControl {
 
   #changed(transitions: readonly Transition[]): void {
     const servers = this.members.snapshots();
-    if (transitions.length === 0 && isDeepStrictEqual(servers, this.#set.servers)) return;
+    if (transitions.length === 0 && servers === this.#seen) return;
+    this.#seen = servers;
     const open = servers.filter(({ admission }) => admission === 'open').length;
     for (const transition of transitions) {
       this.drains.record(transition);
@@ -198,7 +201,7 @@ export class BackendControl {
 
   #publish(): void {
     const servers = this.members.snapshots();
-    if (isDeepStrictEqual(servers, this.#set.servers)) return;
+    if (servers === this.#set.servers) return;
     this.#set = { backend: this.name, revision: this.#set.revision + 1, servers };
     this.#deps.publish(this.#set);
   }

@@ -124,6 +124,7 @@ export class Control implements Part {
     const maxconn = this.#config?.global.maxconn ?? 0;
     return {
       at: now,
+      wall: this.#options.clock.wall(),
       process: { ...process, maxconn, connections: counters.connections, stopping },
       frontends: counters.frontends.map((row) => ({ counters: row, status: stopping ? 'STOP' : 'OPEN' })),
       backends: counters.backends.flatMap((row) => {

@@ -1,21 +1,27 @@
+import type { Cancel } from '../core/clock.ts';
 import type { VaneError } from '../core/errors.ts';
 
 /** One server that a name stands for. Two endpoints with the same address and port are the same server. */
 export interface Endpoint {
-  /** An IP address, or a host name when the registry holds one. */
+  /** An IP address in its one canonical spelling, or a host name (lower case) when the registry holds one. */
   readonly address: string;
+  /** 1 to 65535. */
   readonly port: number;
   /** Relative, at least 0; from SRV or the registry. */
   readonly weight: number;
-  /** SRV priority: lower is used first. */
+  /** SRV priority: lower is used first; only their order means something. 0 where the source has none. */
   readonly priority: number;
-  /** What people call it: the registry's instance id, or `address:port`. */
+  /** What people call it: the registry's instance id, or `address:port`. Not unique. */
   readonly name: string;
+  /** The host name whose address record this is: an SRV target, or the name itself. Unset by the registry. */
+  readonly host?: string;
 }
 
 /** An instance the source knows but leaves out, and why, in words for the log. */
 export interface Excluded {
+  /** As the source has it: an address or a host name, perhaps nothing at all. */
   readonly address: string;
+  /** As the source has it: 0 where it has none. */
   readonly port: number;
   readonly name: string;
   readonly why: string;
@@ -26,18 +32,33 @@ export interface Excluded {
  * says nothing at all about the servers, and the last good set stays.
  */
 export type Resolution =
-  | { readonly ok: true; readonly endpoints: readonly Endpoint[]; readonly excluded: readonly Excluded[] }
+  | {
+      readonly ok: true;
+      readonly endpoints: readonly Endpoint[];
+      readonly excluded: readonly Excluded[];
+      /** A part could not be learned, and was taken from the last good answer instead: why. */
+      readonly gap?: VaneError;
+    }
   | { readonly ok: false; readonly error: VaneError };
 
 /** A place where names are looked up: the built-in registry, or outside nameservers. */
 export interface Resolver {
   /** `builtin` or the id of the `resolvers` section. */
   readonly id: string;
-  /** Never rejects: a failure is an answer too. `port` is for answers that carry none (A, AAAA). */
-  resolve(name: string, port: number | undefined, signal: AbortSignal): Promise<Resolution>;
+  /**
+   * Never rejects: a failure is an answer too.
+   * @param port stands in for whatever port the answer carries; needed where it carries none (A, AAAA)
+   * @param last the endpoints of the last good answer, for the part of this one that is not to be had
+   */
+  resolve(
+    name: string,
+    port: number | undefined,
+    signal: AbortSignal,
+    last: readonly Endpoint[],
+  ): Promise<Resolution>;
   /**
    * Hears of changes at once, where the source can tell. Without it only the interval counts.
    * `fn` says that the name should be looked up now; it may be called more often than needed.
    */
-  watch?(name: string, fn: () => void): () => void;
+  watch?(name: string, fn: () => void): Cancel;
 }

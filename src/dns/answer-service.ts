@@ -3,7 +3,7 @@ import { aggregateStatus, type ServiceEntry } from '../registry/reader.ts';
 import { type AddressBytes, formatAddress, parseAddress } from './address.ts';
 import { noSuchName, noSuchRecords } from './answer-zone.ts';
 import { type Answer, type DnsQuestion, type DnsRecord, found, type Lookup } from './lookup.ts';
-import { isHostname, withoutTrailingDot } from './names.ts';
+import { hasTag, isHostname, withoutTrailingDot } from './names.ts';
 import { addressName, addressRecord, aliasRecords, metaRecords, nodeName, wantsFamily } from './records.ts';
 import { shuffled } from './shuffle.ts';
 
@@ -17,7 +17,7 @@ export function answerService(
   const { onlyPassing } = lookup.policy;
   const chosen = alive.filter(
     (entry) =>
-      (!onlyPassing || entry.passing) && (asked.tag === undefined || hasTag(entry.instance, asked.tag)),
+      (!onlyPassing || entry.passing) && (asked.tag === undefined || hasTag(entry.instance.tags, asked.tag)),
   );
   if (chosen.length === 0) return noSuchName(lookup);
   const answer =
@@ -51,11 +51,6 @@ function aliveEntries(entries: readonly ServiceEntry[]): readonly AliveEntry[] {
   }
   aliveCache.set(entries, alive);
   return alive;
-}
-
-/** Tags compare without case in names, as in Consul. */
-function hasTag(instance: Instance, tag: string): boolean {
-  return instance.tags.some((own) => own.toLowerCase() === tag);
 }
 
 /**

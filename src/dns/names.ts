@@ -72,6 +72,11 @@ export function isHostname(name: string): boolean {
   return plain.length <= 253 && plain.split('.').every((label) => /^[A-Za-z0-9_-]{1,63}$/.test(label));
 }
 
+/** Tags compare without case in names, as in Consul; the tag of a {@link ParsedName} is lower case already. */
+export function hasTag(tags: readonly string[], tag: string): boolean {
+  return tags.some((own) => own.toLowerCase() === tag);
+}
+
 export function withoutTrailingDot(name: string): string {
   return name.endsWith('.') ? name.slice(0, -1) : name;
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { hostOf, isServedHost } from '../served-host.ts';
 import { Refusal } from './refusal.ts';
 
 /** What admission looks at in a request. */
@@ -14,15 +14,9 @@ interface Head {
  * refused wherever it arrives. Throws 403.
  */
 export function admit(head: Head, bindHost: string): void {
-  const host = hostOf(head.host);
-  if (
-    host !== '' &&
-    isLoopback(bindHost) &&
-    !isLoopback(host) &&
-    host !== bindHost &&
-    !host.endsWith('.consul')
-  ) {
-    throw new Refusal(403, `Host ${JSON.stringify(host)} is not served on a loopback address`);
+  if (!isServedHost(head.host, bindHost, (host) => host.endsWith('.consul'))) {
+    const host = JSON.stringify(hostOf(head.host));
+    throw new Refusal(403, `Host ${host} is not served on a loopback address`);
   }
   if (
     head.origin === undefined ||
@@ -36,17 +30,7 @@ export function admit(head: Head, bindHost: string): void {
   }
 }
 
-/** A Host header without its port and brackets, in lower case. */
-function hostOf(header: string | undefined): string {
-  const found = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header ?? '');
-  return (found?.[1] ?? found?.[2] ?? header ?? '').toLowerCase();
-}
-
 /** `host[:port]` of an Origin header; undefined for `null` and other opaque ones. */
 function authorityOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

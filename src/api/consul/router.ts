@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import type { Connections } from '../connections.ts';
 import { admit } from './admission.ts';
 import { type Answer, empty, text } from './answer.ts';
 import { callOf } from './call.ts';
-import type { Connections } from './connections.ts';
 import { cleanPath, location, parseTarget } from './path.ts';
 import { refuseNamespace } from './query.ts';
 import { Refusal } from './refusal.ts';

@@ -19,7 +19,7 @@ const maint: ServerEvent = { kind: 'operator', mode: 'maint', why: 'deploy' };
 const drain: ServerEvent = { kind: 'operator', mode: 'drain', why: 'deploy' };
 const ready: ServerEvent = { kind: 'operator', mode: 'ready', why: 'done' };
 
-function after(...events: ServerEvent[]): ServerState {
+function stateAfter(...events: ServerEvent[]): ServerState {
   return events.reduce(
     (state, event, i) => nextState(state, event, i + 1, DRAIN),
     newServerState('found', 0),
@@ -41,27 +41,27 @@ describe('work', () => {
     ['maintenance outlasts a recovery', [down, maint, up], 'draining'],
     ['ready ends maintenance', [maint, { kind: 'idle' }, ready], 'open'],
   ] as [string, ServerEvent[], string][])('%s', (_, events, work) => {
-    expect(after(...events).work).toBe(work);
+    expect(stateAfter(...events).work).toBe(work);
   });
 
   test('a drain ends at its deadline, which later bad news do not move', () => {
-    const state = after(absent, down, maint);
+    const state = stateAfter(absent, down, maint);
     expect(state.drainDeadline).toBe(1 + DRAIN);
     expect(nextState(state, { kind: 'tick' }, DRAIN, DRAIN)).toBe(state);
     expect(nextState(state, { kind: 'tick' }, 1 + DRAIN, DRAIN).work).toBe('closed');
   });
 
   test('only an absent server can be gone', () => {
-    expect(isGone(after(down, { kind: 'idle' }))).toBe(false);
-    expect(isGone(after(down, { kind: 'idle' }, absent))).toBe(true);
-    expect(isGone(after(absent))).toBe(false);
+    expect(isGone(stateAfter(down, { kind: 'idle' }))).toBe(false);
+    expect(isGone(stateAfter(down, { kind: 'idle' }, absent))).toBe(true);
+    expect(isGone(stateAfter(absent))).toBe(false);
   });
 
   test('the reason names the source that keeps it out', () => {
-    expect(reasonOf(after(down, maint).facts)).toEqual({ source: 'operator', why: 'deploy' });
-    expect(reasonOf(after(down).facts)).toEqual({ source: 'health', why: 'L4CON' });
-    expect(reasonOf(after(absent).facts)).toEqual({ source: 'discovery', why: 'deregistered' });
-    expect(reasonOf(after(down, up).facts)).toEqual({ source: 'health', why: 'L4OK' });
+    expect(reasonOf(stateAfter(down, maint).facts)).toEqual({ source: 'operator', why: 'deploy' });
+    expect(reasonOf(stateAfter(down).facts)).toEqual({ source: 'health', why: 'L4CON' });
+    expect(reasonOf(stateAfter(absent).facts)).toEqual({ source: 'discovery', why: 'deregistered' });
+    expect(reasonOf(stateAfter(down, up).facts)).toEqual({ source: 'health', why: 'L4OK' });
   });
 });
 

@@ -1,0 +1,211 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { BindAddress } from '../../config/runtime.ts';
+import type { Clock } from '../../core/clock.ts';
+import { messageOf, VaneError } from '../../core/errors.ts';
+import type { Part } from '../../core/lifecycle.ts';
+import type { Log } from '../../core/log.ts';
+import type { Metrics } from '../../observe/metrics.ts';
+import { Connections } from '../connections.ts';
+import { isServedHost } from '../served-host.ts';
+import { scrapeFilter } from './scrape-filter.ts';
+
+/** Milliseconds. */
+const HEADERS_TIMEOUT = 10_000;
+const REQUEST_TIMEOUT = 10_000;
+/** Longer than the minute between two scrapes. */
+const KEEP_ALIVE_TIMEOUT = 75_000;
+const SILENT_CONNECTION_TIMEOUT = 120_000;
+/** Prometheus itself waits 10 s. */
+const SCRAPE_TIMEOUT = 10_000;
+
+/** Far more than a few scrapers and probes need. */
+const MAX_CONNECTIONS = 500;
+const CONNECTIONS_PER_CLIENT = 100;
+
+export interface StatsApiOptions {
+  readonly bind: BindAddress;
+  readonly metrics: Metrics;
+  readonly health: () => Health;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Health {
+  readonly alive: boolean;
+  /** Takes new work. */
+  readonly ready: boolean;
+  /** Why it is not ready, one sentence each. */
+  readonly reasons: readonly string[];
+}
+
+export interface StatsApi extends Part {
+  /** The port listened on; 0 while not started. */
+  readonly port: number;
+}
+
+/**
+ * What Vane shows to those who watch it: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever starts
+ * it and sends it traffic. Read-only. Starting rejects with BIND_FAILED. Stopping lets running requests finish
+ * until the deadline and then cuts what is left.
+ */
+export function createStatsApi(options: StatsApiOptions): StatsApi {
+  return new Server(options);
+}
+
+/** A plain-text answer. */
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+type Handler = (query: URLSearchParams) => Answer | Promise<Answer>;
+
+class Server implements StatsApi {
+  readonly name = 'stats api';
+  readonly #options: StatsApiOptions;
+  readonly #connections = new Connections(CONNECTIONS_PER_CLIENT);
+  readonly #fastify: FastifyInstance;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: StatsApiOptions) {
+    this.#options = options;
+    this.#fastify = this.#build();
+  }
+
+  get port(): number {
+    const address = this.#fastify.server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#options.bind;
+    try {
+      await this.#fastify.listen({ host, port });
+    } catch (error) {
+      await this.#fastify.close();
+      throw new VaneError('BIND_FAILED', `stats api on ${host}:${port}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    this.#options.log.info({ host, port: this.port }, 'stats api listens');
+  }
+
+  stop(deadline: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadline);
+    return this.#stopping;
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#connections.endIdle();
+    const cancel = clock.after(deadline - clock.now(), () => this.#fastify.server.closeAllConnections());
+    try {
+      await this.#fastify.close();
+    } finally {
+      cancel();
+    }
+  }
+
+  #build(): FastifyInstance {
+    const server = fastify({
+      logger: false,
+      exposeHeadRoutes: false,
+      return503OnClosing: false,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionTimeout: SILENT_CONNECTION_TIMEOUT,
+      http: { headersTimeout: HEADERS_TIMEOUT },
+      // A target that cannot be decoded: neither hooks nor routes see it.
+      frameworkErrors: (_error, _request, reply) => {
+        void this.#send(reply, { status: 400, body: 'Bad Request\n' });
+      },
+    });
+    server.server.maxConnections = MAX_CONNECTIONS;
+    this.#connections.watch(server.server);
+    server.addHook('onRequest', async (request, reply) => {
+      reply.raw.once('close', this.#connections.begin(request.raw.socket));
+      const refusal = this.#refusal(request, reply);
+      if (refusal) await this.#send(reply, refusal);
+    });
+    server.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
+    server.setNotFoundHandler((_request, reply) => this.#send(reply, { status: 404, body: 'Not Found\n' }));
+    this.#route(server, '/', () => ({ status: 200, body: INDEX }));
+    this.#route(server, '/metrics', (query) => this.#metrics(query));
+    this.#route(server, '/healthz', () => this.#alive());
+    this.#route(server, '/readyz', () => this.#ready());
+    return server;
+  }
+
+  #route(server: FastifyInstance, url: string, handler: Handler): void {
+    server.route({
+      method: ['GET', 'HEAD'],
+      url,
+      handler: async (request, reply) => {
+        const [, query = ''] = request.url.split('?', 2);
+        await this.#send(reply, await handler(new URLSearchParams(query)));
+      },
+    });
+  }
+
+  /** What is decided before the path matters. */
+  #refusal(request: FastifyRequest, reply: FastifyReply): Answer | undefined {
+    if (!isServedHost(request.headers.host, this.#options.bind.host)) {
+      return { status: 403, body: 'This host is not served on a loopback address\n' };
+    }
+    if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+    // The body is not read, so the connection cannot go on.
+    reply.header('Allow', 'GET, HEAD').header('Connection', 'close');
+    return { status: 405, body: 'Method Not Allowed\n' };
+  }
+
+  async #metrics(query: URLSearchParams): Promise<Answer> {
+    const { metrics, clock } = this.#options;
+    const filter = scrapeFilter(query);
+    if (!filter) return { status: 400, body: `Unknown scope\n` };
+    const body = await within(clock, SCRAPE_TIMEOUT, metrics.text(filter));
+    return { status: 200, body, type: metrics.contentType };
+  }
+
+  #alive(): Answer {
+    const { alive } = this.#options.health();
+    return alive ? { status: 200, body: 'ok\n' } : { status: 503, body: 'not alive\n' };
+  }
+
+  #ready(): Answer {
+    const { ready, reasons } = this.#options.health();
+    if (ready) return { status: 200, body: 'ready\n' };
+    const lines = reasons.length > 0 ? reasons : ['not ready'];
+    return { status: 503, body: lines.map((line) => `${line.replace(/\s+/g, ' ')}\n`).join('') };
+  }
+
+  #failed(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    this.#options.log.error({ url: request.url, error: messageOf(error) }, 'stats api request failed');
+    return this.#send(reply, { status: 500, body: 'Internal Server Error\n' });
+  }
+
+  #send(reply: FastifyReply, { status, body, type = 'text/plain; charset=utf-8' }: Answer): FastifyReply {
+    if (this.#stopping) reply.header('Connection', 'close');
+    return reply
+      .code(status)
+      .header('Content-Type', type)
+      .header('Cache-Control', 'no-store')
+      .header('X-Content-Type-Options', 'nosniff')
+      .send(body);
+  }
+}
+
+/** Rejects when `work` has not ended in time; it then goes on unheard. */
+function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => reject(new Error(`no metrics within ${ms / 1000} s`)));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
+
+const INDEX = `Vane
+
+/metrics  all statistics, for Prometheus (?scope=global, frontend, backend or server; no-maint)
+/healthz  200 while the process works
+/readyz   200 while it takes new work, else 503 and why not
+`;

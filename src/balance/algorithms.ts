@@ -1,0 +1,45 @@
+import type { BalanceAlgorithm } from '../config/runtime.ts';
+import { LeastConnections } from './algorithms/least-connections.ts';
+import { RandomDraws } from './algorithms/random-draws.ts';
+import { RoundRobin } from './algorithms/round-robin.ts';
+import type { ServerSnapshot } from './server.ts';
+
+/** Chooses among the servers of one backend. */
+export interface Algorithm {
+  /** Takes the servers that may be chosen from now on, all {@link eligible}. Keeps what it knows of those that stay. */
+  rebuild(servers: readonly ServerSnapshot[]): void;
+  /** The server that should have the next piece of work among those that `accept` allows; undefined: none. */
+  pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined;
+}
+
+export interface AlgorithmDeps {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Pieces of work under way on the server with this id. */
+  readonly load: (id: string) => number;
+}
+
+/** HAProxy configuration manual, section 4.2, `balance`. */
+export function createAlgorithm(config: BalanceAlgorithm, deps: AlgorithmDeps): Algorithm {
+  switch (config.kind) {
+    case 'roundrobin':
+      return new RoundRobin();
+    case 'leastconn':
+      return new LeastConnections(deps.load);
+    case 'random':
+      return new RandomDraws(config.draws, deps);
+  }
+}
+
+/**
+ * The servers that new work may go to: those of the lowest tier in use that are no backups; if there are none,
+ * those of the lowest tier of backups (all of them, as with HAProxy's `option allbackups`). A server of
+ * weight 0 gets no new work, so it neither holds its tier nor keeps the backups out.
+ */
+export function eligible(servers: readonly ServerSnapshot[]): readonly ServerSnapshot[] {
+  const usable = servers.filter((server) => server.admission === 'open' && server.weight > 0);
+  const regular = usable.filter((server) => !server.backup);
+  const candidates = regular.length > 0 ? regular : usable;
+  const tier = candidates.reduce((lowest, server) => Math.min(lowest, server.tier), Infinity);
+  return candidates.filter((server) => server.tier === tier);
+}

@@ -1,0 +1,36 @@
+import type { Algorithm } from '../algorithms.ts';
+import type { ServerSnapshot } from '../server.ts';
+import { Turns } from './turns.ts';
+
+/**
+ * `balance leastconn`: the least work for its weight. Those that are level take turns by weight, so that
+ * weights count for something while there is too little work to tell the servers apart (with plain turns every
+ * server would get the same then).
+ */
+export class LeastConnections implements Algorithm {
+  readonly #turns = new Turns();
+  readonly #load: (id: string) => number;
+
+  constructor(load: (id: string) => number) {
+    this.#load = load;
+  }
+
+  rebuild(servers: readonly ServerSnapshot[]): void {
+    this.#turns.rebuild(servers);
+  }
+
+  pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
+    const turns = this.#turns.all;
+    let least = Infinity;
+    for (const turn of turns) {
+      turn.candidate = accept(turn.server);
+      if (turn.candidate) least = Math.min(least, this.#burden(turn.server));
+    }
+    for (const turn of turns) turn.candidate &&= this.#burden(turn.server) <= least;
+    return this.#turns.next();
+  }
+
+  #burden(server: ServerSnapshot): number {
+    return this.#load(server.id) / server.weight;
+  }
+}

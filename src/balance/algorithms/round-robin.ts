@@ -1,0 +1,17 @@
+import type { Algorithm } from '../algorithms.ts';
+import type { ServerSnapshot } from '../server.ts';
+import { Turns } from './turns.ts';
+
+/** `balance roundrobin`: each in turn, by weight. */
+export class RoundRobin implements Algorithm {
+  readonly #turns = new Turns();
+
+  rebuild(servers: readonly ServerSnapshot[]): void {
+    this.#turns.rebuild(servers);
+  }
+
+  pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
+    for (const turn of this.#turns.all) turn.candidate = accept(turn.server);
+    return this.#turns.next();
+  }
+}

@@ -1,0 +1,88 @@
+import { serverId } from './server.ts';
+
+/** One server as a source of the backend says it should be. */
+export interface Candidate {
+  /** What people call it; need not be unique. */
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly tier: number;
+  readonly backup: boolean;
+  readonly maxconn: number;
+  /** How long it may finish its work once it may have no new work, ms; 0: not at all. */
+  readonly drain: number;
+}
+
+/** What holds for a server, and the source that says so. */
+export interface Found {
+  readonly source: string;
+  readonly candidate: Candidate;
+}
+
+/** The last answer of each source, in the order in which sources count. */
+export class Answers {
+  readonly #bySource = new Map<string, ReadonlyMap<string, Candidate>>();
+  readonly #ranks = new Map<string, number>();
+
+  /** Replaces the list of sources. Returns the ids about which something may have changed, sorted. */
+  setSources(keys: readonly string[]): readonly string[] {
+    const ids = this.#ids();
+    this.#ranks.clear();
+    for (const key of new Set(keys)) this.#ranks.set(key, this.#ranks.size);
+    for (const source of this.#bySource.keys()) {
+      if (!this.#ranks.has(source)) this.#bySource.delete(source);
+    }
+    return ids;
+  }
+
+  /** Replaces the answer of one source. Returns the ids about which it now says something else, sorted. */
+  put(source: string, candidates: readonly Candidate[]): readonly string[] {
+    if (!this.#ranks.has(source)) return [];
+    const before = this.#bySource.get(source) ?? new Map<string, Candidate>();
+    const after = new Map<string, Candidate>();
+    for (const candidate of candidates) {
+      const id = serverId(candidate.address, candidate.port);
+      if (!after.has(id)) after.set(id, candidate);
+    }
+    this.#bySource.set(source, after);
+    const ids = new Set([...before.keys(), ...after.keys()]);
+    return [...ids].filter((id) => !same(before.get(id), after.get(id))).sort();
+  }
+
+  /** What the first source that has this server says of it; undefined: none has it. */
+  find(id: string): Found | undefined {
+    for (const source of this.#ranks.keys()) {
+      const candidate = this.#bySource.get(source)?.get(id);
+      if (candidate) return { source, candidate };
+    }
+    return undefined;
+  }
+
+  /** Place of a source in the order; one that is no longer there comes after all others. */
+  rank(source: string): number {
+    return this.#ranks.get(source) ?? this.#ranks.size;
+  }
+
+  #ids(): readonly string[] {
+    const ids = new Set<string>();
+    for (const answer of this.#bySource.values()) {
+      for (const id of answer.keys()) ids.add(id);
+    }
+    return [...ids].sort();
+  }
+}
+
+function same(a: Candidate | undefined, b: Candidate | undefined): boolean {
+  if (!a || !b) return a === b;
+  return (
+    a.name === b.name &&
+    a.address === b.address &&
+    a.port === b.port &&
+    a.weight === b.weight &&
+    a.tier === b.tier &&
+    a.backup === b.backup &&
+    a.maxconn === b.maxconn &&
+    a.drain === b.drain
+  );
+}

@@ -1,0 +1,119 @@
+import type { Candidate } from './answers.ts';
+import { type ServerSnapshot, serverId } from './server.ts';
+import { isGone, newServerState, nextState, type ServerEvent, type ServerState, type Work } from './state.ts';
+
+/** A server of a backend at one moment; a change makes a new object. */
+export interface Member {
+  readonly id: string;
+  /** As the data plane knows it. It is `draining` too while closed, when the plane does not hear of it. */
+  readonly snapshot: ServerSnapshot;
+  readonly state: ServerState;
+  /** Times it stopped being open. */
+  readonly downs: number;
+  /** Clock ms since which it has not been open; undefined: it is. */
+  readonly downSince: number | undefined;
+  /** ms it was not open in all, before `downSince`; see {@link downtime}. */
+  readonly earlierDowntime: number;
+}
+
+/** A change of what a server may do, and why: one line in the log. */
+export interface Transition {
+  /** As it is after the change. */
+  readonly member: Member;
+  readonly from: Work | 'new';
+  readonly to: Work | 'gone';
+  /** Who brought it about. */
+  readonly source: 'discovery' | 'health' | 'operator' | 'drain';
+  readonly why: string;
+  /** How a drain ended; undefined if none did, or if it was taken back. */
+  readonly ended: 'idle' | 'deadline' | undefined;
+  /** Clock ms. */
+  readonly at: number;
+}
+
+/** ms it has not been open in all, now included. */
+export function downtime(member: Member, now: number): number {
+  const spell = member.downSince === undefined ? 0 : now - member.downSince;
+  return member.earlierDowntime + spell;
+}
+
+/** A server that discovery has just found. */
+export function newMember(candidate: Candidate, name: string, why: string, now: number): Member {
+  return {
+    id: serverId(candidate.address, candidate.port),
+    snapshot: snapshotOf(candidate, name, 'open'),
+    state: newServerState(why, now),
+    downs: 0,
+    downSince: undefined,
+    earlierDowntime: 0,
+  };
+}
+
+/** The member with what a source now says of it; the same object when that is nothing new. */
+export function described(member: Member, candidate: Candidate, name: string): Member {
+  const snapshot = snapshotOf(candidate, name, member.snapshot.admission);
+  return sameSnapshot(snapshot, member.snapshot) ? member : { ...member, snapshot };
+}
+
+/**
+ * The member after an event; the same object when that changes nothing.
+ * @param drain how long it may finish what it has, ms; 0: it is closed at once, without a drain
+ */
+export function afterEvent(member: Member, event: ServerEvent, now: number, drain: number): Member {
+  let state = nextState(member.state, event, now, drain);
+  if (state === member.state) return member;
+  const left = member.state.work === 'open' && state.work !== 'open';
+  if (left && drain <= 0) state = nextState(state, { kind: 'tick' }, now, drain);
+  const admission = state.work === 'open' ? 'open' : 'draining';
+  const changed = { ...member, state };
+  if (member.snapshot.admission === admission) return changed;
+  const snapshot = { ...member.snapshot, admission } as const;
+  return left
+    ? { ...changed, snapshot, downs: member.downs + 1, downSince: now }
+    : { ...changed, snapshot, downSince: undefined, earlierDowntime: downtime(member, now) };
+}
+
+/** What is to be said about an event; undefined when it did not change what the server may do. */
+export function transitionOf(
+  before: Member,
+  after: Member,
+  event: ServerEvent,
+  now: number,
+): Transition | undefined {
+  const from = before.state.work;
+  const to = isGone(after.state) ? 'gone' : after.state.work;
+  if (from === to) return undefined;
+  return { member: after, from, to, at: now, ...causeOf(event) };
+}
+
+/** The event that flips the combination of the three facts is the one that decided it. */
+function causeOf(event: ServerEvent): Pick<Transition, 'source' | 'why' | 'ended'> {
+  switch (event.kind) {
+    case 'idle':
+      return { source: 'drain', why: 'no work left', ended: 'idle' };
+    case 'tick':
+      return { source: 'drain', why: 'drain time over', ended: 'deadline' };
+    default:
+      return { source: event.kind, why: event.why, ended: undefined };
+  }
+}
+
+function snapshotOf(
+  candidate: Candidate,
+  name: string,
+  admission: ServerSnapshot['admission'],
+): ServerSnapshot {
+  const { address, port, weight, tier, backup, maxconn } = candidate;
+  return { id: serverId(address, port), name, address, port, weight, tier, backup, maxconn, admission };
+}
+
+/** Of one server: its address cannot differ. */
+function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
+  return (
+    a.name === b.name &&
+    a.weight === b.weight &&
+    a.tier === b.tier &&
+    a.backup === b.backup &&
+    a.maxconn === b.maxconn
+  );
+}

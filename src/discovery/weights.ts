@@ -1,0 +1,12 @@
+import type { Endpoint } from './resolution.ts';
+
+/**
+ * Weights are relative among endpoints of one priority: where all of them are 0, all are 1. RFC 2782 has servers
+ * without any preference say 0; a set in which nobody may get work would be of no use to anyone.
+ */
+export function evenWeights(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const weighted = new Set(endpoints.filter(({ weight }) => weight > 0).map(({ priority }) => priority));
+  return endpoints.map((endpoint) =>
+    weighted.has(endpoint.priority) ? endpoint : { ...endpoint, weight: 1 },
+  );
+}

@@ -1,0 +1,156 @@
+import type { BackendView, NameView, SystemView } from '../control/view.ts';
+import { DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
+import type { ServerRow } from './columns/server.ts';
+import type { Family, Labels, Sample } from './exposition.ts';
+import type { Labelled } from './families.ts';
+
+/** What the process is, which HAProxy tells too, and what became of its reloads. */
+export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
+  const { node, version, reloads } = process;
+  return [
+    one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
+    one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
+    one('vane_build_info', 'gauge', 'Version of Vane and name of the node.', { version, node }, 1),
+    {
+      name: 'vane_reloads_total',
+      help: 'Configurations read again: taken, or refused because of a mistake in them.',
+      type: 'counter',
+      samples: () => [
+        // The first one was the start.
+        { labels: { result: 'taken' }, value: Math.max(0, reloads.taken - 1) },
+        { labels: { result: 'refused' }, value: reloads.refused },
+      ],
+    },
+    one(
+      'vane_access_log_dropped_total',
+      'counter',
+      'Access log lines dropped because their reader was too slow.',
+      {},
+      accessLogDropped,
+    ),
+  ];
+}
+
+/** What HAProxy does not tell of a backend: its names, its drains, who got no server, and how long all took. */
+export function backendFamilies(backends: readonly BackendView[]): readonly Family[] {
+  return [...nameFamilies(backends), ...workFamilies(backends)];
+}
+
+/** What HAProxy does not tell of a server. */
+export function serverFamilies(servers: readonly Labelled<ServerRow>[]): readonly Family[] {
+  return [
+    {
+      name: 'vane_drain_cut_total',
+      help: 'Requests or connections cut because a drain met its deadline or the server was removed.',
+      type: 'counter',
+      samples: () =>
+        servers.flatMap(({ labels, row: { counters } }) =>
+          counters ? [{ labels, value: counters.drainCut }] : [],
+        ),
+    },
+  ];
+}
+
+function nameFamilies(backends: readonly BackendView[]): readonly Family[] {
+  const names = backends.flatMap((backend) =>
+    [...Map.groupBy(backend.names, ({ domain }) => domain)].map(([domain, views]) => ({
+      labels: { proxy: backend.counters.name, domain },
+      name: together(views),
+    })),
+  );
+  const gauge = (name: string, help: string, read: (name: NameSum) => number | undefined): Family => ({
+    name,
+    help,
+    type: 'gauge',
+    samples: () =>
+      names.flatMap(({ labels, name }) => {
+        const value = read(name);
+        return value === undefined ? [] : [{ labels, value }];
+      }),
+  });
+  return [
+    gauge('vane_discovery_age_seconds', 'Seconds since the last good answer for a name.', ({ age }) =>
+      age === undefined ? undefined : age / 1000,
+    ),
+    gauge('vane_discovery_servers', 'Servers in the last good answer for a name.', ({ servers }) => servers),
+    gauge(
+      'vane_discovery_kept',
+      '1 while an answer without servers is held back (on-empty: keep).',
+      (name) => (name.kept ? 1 : 0),
+    ),
+    {
+      name: 'vane_discovery_resolutions_total',
+      help: 'Look-ups of a name: with servers, without any, failed.',
+      type: 'counter',
+      samples: () => names.flatMap(({ labels, name }) => byResult(labels, name.results)),
+    },
+  ];
+}
+
+function workFamilies(backends: readonly BackendView[]): readonly Family[] {
+  return [
+    {
+      name: 'vane_drains_total',
+      help: 'Drains of servers: begun, and ended because the work was done, by the deadline, or taken back.',
+      type: 'counter',
+      samples: () =>
+        backends.flatMap(({ counters, drains }) => byResult({ proxy: counters.name }, { ...drains })),
+    },
+    {
+      name: 'vane_no_server_total',
+      help: 'Requests that found no server.',
+      type: 'counter',
+      samples: () =>
+        backends.map(({ counters }) => ({ labels: { proxy: counters.name }, value: counters.noServer })),
+    },
+    {
+      name: DURATION,
+      help: 'Time of whole requests, from the first byte of the head to the last of the answer.',
+      type: 'histogram',
+      samples: () =>
+        backends.flatMap(({ counters }) => durationSamples({ proxy: counters.name }, counters.duration)),
+    },
+  ];
+}
+
+type NameSum = Pick<NameView, 'age' | 'servers' | 'kept' | 'results'>;
+
+/** A backend may have one domain several times, with different ports: one name, of the oldest age. */
+function together(views: readonly NameView[]): NameSum {
+  const known = views.filter(({ age }) => age !== undefined);
+  const sum = (read: (view: NameView) => number) => views.reduce((total, view) => total + read(view), 0);
+  return {
+    age: known.length === 0 ? undefined : Math.max(...known.map(({ age = 0 }) => age)),
+    servers: known.length === 0 ? undefined : sum(({ servers = 0 }) => servers),
+    kept: views.some(({ kept }) => kept),
+    results: {
+      ok: sum(({ results }) => results.ok),
+      empty: sum(({ results }) => results.empty),
+      failed: sum(({ results }) => results.failed),
+    },
+  };
+}
+
+function byResult(labels: Labels, results: Readonly<Record<string, number>>): readonly Sample[] {
+  return Object.entries(results).map(([result, value]) => ({ labels: { ...labels, result }, value }));
+}
+
+const DURATION = 'vane_request_duration_seconds';
+
+function durationSamples(labels: Labels, { buckets, sum, count }: DurationHistogram): readonly Sample[] {
+  let below = 0;
+  const cumulative = DURATION_BOUNDS.map((le, i) => {
+    below += buckets[i] ?? 0;
+    return { metricName: `${DURATION}_bucket`, labels: { ...labels, le }, value: below };
+  });
+  return [
+    ...cumulative,
+    { metricName: `${DURATION}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
+    { metricName: `${DURATION}_sum`, labels, value: sum },
+    { metricName: `${DURATION}_count`, labels, value: count },
+  ];
+}
+
+function one(name: string, type: 'counter' | 'gauge', help: string, labels: Labels, value: number): Family {
+  return { name, help, type, samples: () => [{ labels, value }] };
+}

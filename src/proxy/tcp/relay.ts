@@ -1,0 +1,213 @@
+import type { Socket } from 'node:net';
+import type { Cancel, Clock } from '../../core/clock.ts';
+import { messageOf, VaneError } from '../../core/errors.ts';
+import type { Side } from '../lanes/turn-timer.ts';
+
+export interface RelayOptions {
+  readonly client: Socket;
+  readonly server: Socket;
+  /** Bytes that were read already from each side: they are sent first. */
+  readonly fromClient?: Buffer;
+  readonly fromServer?: Buffer;
+  readonly clock: Clock;
+  /** Milliseconds of silence in both directions allowed; 0: no limit. */
+  readonly idle: number;
+}
+
+export interface RelayEnd {
+  /** Undefined: both sides ended by themselves, and each got all that the other had sent. */
+  readonly error: VaneError | undefined;
+  readonly bytesToServer: number;
+  readonly bytesToClient: number;
+}
+
+export interface Relay {
+  /** Never rejects. Both sockets are closed, or being closed, when it resolves. */
+  readonly ended: Promise<RelayEnd>;
+  readonly bytesToServer: number;
+  readonly bytesToClient: number;
+  /** Ends both sides now, by a reset. */
+  cut(reason: VaneError): void;
+}
+
+/**
+ * Moves bytes both ways between two connections until both directions have ended. It owns both sockets from now
+ * on; whoever had listeners on them takes them off. What is held of a direction is bounded: while its taker does
+ * not take, its sender is not read. The end of one direction is passed on once its bytes are out, and the other
+ * goes on (TCP half-close, RFC 9293, section 3.6).
+ *
+ * Ends with CLIENT_ABORTED or UPSTREAM_CLOSED when a side breaks, CLIENT_TIMEOUT or UPSTREAM_TIMEOUT when nothing
+ * moved for too long, or with what it was cut with.
+ */
+export function relay(options: RelayOptions): Relay {
+  return new SocketRelay(options);
+}
+
+/**
+ * How long the other side may still take what a broken one had said, without a move, ms. Closing at once would
+ * reset a connection that has bytes unread, and with it what is still on the wire (nginx: lingering_timeout).
+ */
+const LINGER_MS = 5_000;
+
+/** One direction. */
+interface Way {
+  readonly from: Socket;
+  readonly to: Socket;
+  readonly toward: Side;
+  bytes: number;
+}
+
+class SocketRelay implements Relay {
+  readonly ended: Promise<RelayEnd>;
+  readonly #resolve: (end: RelayEnd) => void;
+  readonly #toServer: Way;
+  readonly #toClient: Way;
+  readonly #clock: Clock;
+  #idle: number;
+  #cancelTimer: Cancel | undefined;
+  #last: number;
+  /** Whoever has to say something next. Nobody has asked the server anything yet. */
+  #turn: Side = 'client';
+  #failure: VaneError | undefined;
+  #over = false;
+
+  constructor({ client, server, fromClient, fromServer, clock, idle }: RelayOptions) {
+    const { promise, resolve } = Promise.withResolvers<RelayEnd>();
+    this.ended = promise;
+    this.#resolve = resolve;
+    this.#clock = clock;
+    this.#idle = idle;
+    this.#last = clock.now();
+    this.#toServer = { from: client, to: server, toward: 'server', bytes: 0 };
+    this.#toClient = { from: server, to: client, toward: 'client', bytes: 0 };
+    this.#listen(this.#toServer);
+    this.#listen(this.#toClient);
+    this.#arm();
+    this.#begin(this.#toServer, fromClient);
+    this.#begin(this.#toClient, fromServer);
+  }
+
+  get bytesToServer(): number {
+    return this.#toServer.bytes;
+  }
+
+  get bytesToClient(): number {
+    return this.#toClient.bytes;
+  }
+
+  cut(reason: VaneError): void {
+    this.#finish(reason);
+  }
+
+  #listen(way: Way): void {
+    const { from, to } = way;
+    // Or Node would end a socket by itself as soon as its other side has.
+    from.allowHalfOpen = true;
+    from.on('data', (bytes: Buffer) => this.#pass(way, bytes));
+    from.on('end', () => this.#passEnd(way));
+    from.on('error', (error) => this.#broke(way, messageOf(error)));
+    from.on('close', () => {
+      if (!from.readableEnded || !from.writableFinished) this.#broke(way, 'closed');
+    });
+    to.on('drain', () => {
+      this.#last = this.#clock.now();
+      from.resume();
+    });
+    to.on('finish', () => this.#finishIfComplete());
+  }
+
+  /** Starts one direction of sockets that have lived before. */
+  #begin(way: Way, first: Buffer | undefined): void {
+    if (way.from.destroyed) this.#broke(way, 'closed before the relay began');
+    if (this.#over) return;
+    way.from.resume();
+    if (first && first.length > 0) this.#pass(way, first);
+    if (way.from.readableEnded) this.#passEnd(way);
+  }
+
+  #pass(way: Way, bytes: Buffer): void {
+    // Nobody is there to take them any more.
+    if (way.to.destroyed) return;
+    way.bytes += bytes.length;
+    this.#moved(way);
+    if (!way.to.write(bytes)) way.from.pause();
+  }
+
+  #passEnd(way: Way): void {
+    if (!way.to.destroyed) {
+      this.#moved(way);
+      way.to.end();
+    }
+    this.#finishIfComplete();
+  }
+
+  #moved(way: Way): void {
+    this.#last = this.#clock.now();
+    this.#turn = way.toward;
+  }
+
+  /** The sender of this direction broke. */
+  #broke(way: Way, why: string): void {
+    if (this.#over) return;
+    this.#failure ??= brokenError(way, why);
+    // Had it ended before, then what it said is whole and its taker shall have it, however slow he is.
+    if (way.from.readableEnded && !way.to.destroyed) this.#linger(way.to);
+    else this.#finish(this.#failure);
+  }
+
+  #linger(taker: Socket): void {
+    this.#idle = this.#idle > 0 ? Math.min(this.#idle, LINGER_MS) : LINGER_MS;
+    this.#last = this.#clock.now();
+    this.#arm();
+    // What it still sends is read, so that its end is seen, and dropped.
+    taker.resume();
+    this.#finishIfComplete();
+  }
+
+  #finishIfComplete(): void {
+    if (isComplete(this.#toServer) && isComplete(this.#toClient)) this.#finish(this.#failure);
+  }
+
+  /** The timer is not moved with every byte: when it is due it looks whether it should have been. */
+  #arm(wait = this.#idle): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = wait > 0 ? this.#clock.after(wait, () => this.#due()) : undefined;
+  }
+
+  #due(): void {
+    const left = this.#last + this.#idle - this.#clock.now();
+    // Timers may fire a fraction early; a whole millisecond avoids spinning on it.
+    if (left > 0) this.#arm(Math.max(1, left));
+    else this.#finish(this.#failure ?? silenceError(this.#turn, this.#idle));
+  }
+
+  #finish(error: VaneError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer?.();
+    // The listeners stay: they die with the sockets.
+    for (const way of [this.#toServer, this.#toClient]) {
+      // A taker learns by a reset that there was more to come. One that has all is closed; resetting it while it
+      // is being shut down would fail (libuv: uv_tcp_close_reset), and Node would leak it.
+      if (isComplete(way) || way.to.destroyed) way.to.destroy();
+      else way.to.resetAndDestroy();
+    }
+    this.#resolve({ error, bytesToServer: this.bytesToServer, bytesToClient: this.bytesToClient });
+  }
+}
+
+/** Its sender has ended, and all that it sent is out or has nobody to go to. */
+function isComplete({ from, to }: Way): boolean {
+  return from.readableEnded && (to.destroyed || to.writableLength === 0);
+}
+
+function brokenError(way: Way, why: string): VaneError {
+  return way.toward === 'server'
+    ? new VaneError('CLIENT_ABORTED', `connection to the client broke: ${why}`)
+    : new VaneError('UPSTREAM_CLOSED', `connection to the server broke: ${why}`);
+}
+
+function silenceError(turn: Side, idle: number): VaneError {
+  const code = turn === 'client' ? 'CLIENT_TIMEOUT' : 'UPSTREAM_TIMEOUT';
+  return new VaneError(code, `nothing moved for ${idle} ms, and it was the ${turn}'s turn`);
+}

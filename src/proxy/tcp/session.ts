@@ -1,0 +1,298 @@
+import type { Socket } from 'node:net';
+import { sleep } from '../../core/clock.ts';
+import { asVaneError, VaneError } from '../../core/errors.ts';
+import type { ClientAddress } from '../lanes/lane.ts';
+import type { PlaneContext } from '../plane/context.ts';
+import { countWork } from '../plane/count.ts';
+import type { Lease, LeaseOutcome } from '../plane/lease.ts';
+import type { LiveBackend } from '../plane/live-backend.ts';
+import type { LiveFrontend } from '../plane/live-frontend.ts';
+import type { Phase } from '../request/termination.ts';
+import type { Route } from '../rules/route.ts';
+import { watchClient } from './client-watch.ts';
+import { relay } from './relay.ts';
+import { tcpEntry } from './tcp-entry.ts';
+
+/** Longest wait before the same server is connected to again, ms (HAProxy configuration manual, `retries`). */
+const SAME_SERVER_WAIT_MS = 1_000;
+
+/** What a session needs of the frontend it belongs to. */
+export interface TcpSite {
+  readonly frontend: LiveFrontend;
+  readonly context: PlaneContext;
+  readonly route: Route;
+}
+
+/** What is known of a session so far; the access log and the counters read it when it is over. */
+export interface TcpRecord {
+  readonly client: ClientAddress;
+  backend: LiveBackend | undefined;
+  /** The last server tried. */
+  lease: Lease | undefined;
+  phase: Phase;
+  error: VaneError | undefined;
+  retries: number;
+  redispatched: boolean;
+  /** How many were before it when it last had to wait. */
+  queuedBehind: number;
+  /** Milliseconds; undefined: that phase was not reached. */
+  queuedMs: number | undefined;
+  connectMs: number | undefined;
+  bytesToServer: number;
+  bytesToClient: number;
+}
+
+type Stop = (reason: VaneError) => void;
+
+/**
+ * The life of one connection in `mode tcp`: choice of a server, attempts until one is connected or none may
+ * follow, the relay, counters, log. It always ends, and takes the client's socket along.
+ */
+export class TcpSession {
+  readonly #site: TcpSite;
+  readonly #client: Socket;
+  readonly #record: TcpRecord;
+  readonly #startedAt: number;
+  readonly #unwatch: () => void;
+  readonly #tried = new Set<string>();
+  /** Clock ms of the first attempt: connect times of all attempts add up. */
+  #firstAttemptAt: number | undefined;
+  /** Why it is to end, as soon as anything outside has said so. */
+  #stopped: VaneError | undefined;
+  /** Ends what is being waited for at the moment. */
+  #interrupt: Stop | undefined;
+  /** What the last attempt told its server: nobody counts that twice. */
+  #told: VaneError | undefined;
+
+  constructor(site: TcpSite, client: Socket, address: ClientAddress) {
+    this.#site = site;
+    this.#client = client;
+    this.#startedAt = site.context.clock.now();
+    this.#record = {
+      client: address,
+      backend: undefined,
+      lease: undefined,
+      phase: 'connect',
+      error: undefined,
+      retries: 0,
+      redispatched: false,
+      queuedBehind: 0,
+      queuedMs: undefined,
+      connectMs: undefined,
+      bytesToServer: 0,
+      bytesToClient: 0,
+    };
+    this.#unwatch = watchClient(client, (reason) => this.stop(reason));
+  }
+
+  /** Ends it, whatever it is doing. */
+  stop(reason: VaneError): void {
+    this.#stopped ??= reason;
+    this.#interrupt?.(reason);
+  }
+
+  /** Rejects only if the log or the counters fail. */
+  async run(): Promise<void> {
+    try {
+      await this.#serve();
+    } catch (thrown) {
+      this.#record.error = asVaneError(thrown);
+    }
+    this.#client.destroy();
+    try {
+      this.#finish();
+    } finally {
+      this.#record.backend?.tally.sessions.end();
+    }
+  }
+
+  async #serve(): Promise<void> {
+    const { frontend, context, route } = this.#site;
+    const name = route({ src: this.#record.client.address, head: undefined });
+    const backend = name === undefined ? undefined : context.backend(name);
+    if (!backend) {
+      throw new VaneError('NO_SERVER', `no backend is meant for this connection to ${frontend.name}`);
+    }
+    this.#record.backend = backend;
+    backend.tally.sessions.begin(context.clock.now());
+    await this.#attempts(backend);
+  }
+
+  /** Tries servers until one is connected and has been served. Throws what keeps it from any. */
+  async #attempts(backend: LiveBackend): Promise<void> {
+    const record = this.#record;
+    let stay: string | undefined;
+    for (;;) {
+      const lease = await this.#acquire(backend, stay);
+      const startedAt = this.#site.context.clock.now();
+      this.#firstAttemptAt ??= startedAt;
+      this.#tried.add(lease.server.id);
+      let server: Socket;
+      try {
+        server = await this.#connect(backend, lease);
+      } catch (thrown) {
+        const error = asVaneError(thrown);
+        const next = this.#next(backend, error);
+        this.#giveBack(lease, { startedAt, error, next });
+        if (!next) throw error;
+        record.retries++;
+        record.redispatched ||= next === 'redispatch';
+        stay = backend.config.redispatch ? undefined : lease.server.id;
+        if (next === 'retry') await this.#pause(backend, error);
+        continue;
+      }
+      // No promise is waited for between the end of `connect` and here: nobody listens to the socket meanwhile.
+      return this.#relay(backend, lease, server, startedAt);
+    }
+  }
+
+  async #acquire(backend: LiveBackend, stay: string | undefined): Promise<Lease> {
+    const { clock } = this.#site.context;
+    const record = this.#record;
+    if (this.#stopped) throw this.#stopped;
+    const queuedBefore = record.queuedMs ?? 0;
+    const since = clock.now();
+    const got = backend.acquire({ tried: this.#tried, stay });
+    let lease: Lease;
+    if ('leave' in got) {
+      record.phase = 'queue';
+      record.queuedBehind = backend.queued - 1;
+      try {
+        lease = await this.#interruptible(got.leave, () => got.lease);
+      } finally {
+        record.queuedMs = queuedBefore + clock.now() - since;
+      }
+    } else {
+      lease = got;
+      record.queuedMs = queuedBefore;
+    }
+    record.lease = lease;
+    record.phase = 'connect';
+    return lease;
+  }
+
+  /** A connection to the server; what has come in between ends it. */
+  async #connect(backend: LiveBackend, lease: Lease): Promise<Socket> {
+    const abort = new AbortController();
+    const onStop: Stop = (reason) => abort.abort(reason);
+    const stopped = this.#stopped ?? lease.cancelled;
+    if (stopped) throw stopped;
+    lease.onCancel = onStop;
+    try {
+      const { connect: timeout } = backend.config.timeout;
+      const socket = await this.#interruptible(onStop, () =>
+        lease.connections.connect(timeout, abort.signal),
+      );
+      if (!abort.signal.aborted) return socket;
+      socket.destroy();
+      throw abort.signal.reason;
+    } finally {
+      lease.onCancel = undefined;
+    }
+  }
+
+  async #relay(backend: LiveBackend, lease: Lease, server: Socket, startedAt: number): Promise<void> {
+    const { frontend, context } = this.#site;
+    const record = this.#record;
+    const { clock } = context;
+    const connectedAt = clock.now();
+    record.phase = 'data';
+    record.connectMs = connectedAt - (this.#firstAttemptAt ?? startedAt);
+    this.#unwatch();
+    const idle = backend.config.timeout.tunnel || frontend.config.timeout.tunnel;
+    const moving = relay({ client: this.#client, server, clock, idle });
+    const cut: Stop = (reason) => moving.cut(reason);
+    lease.onCancel = cut;
+    // Said while the promise of the connection was on its way here.
+    const stopped = this.#stopped ?? lease.cancelled;
+    if (stopped) cut(stopped);
+    const end = await this.#interruptible(cut, () => moving.ended);
+    record.error = end.error;
+    record.bytesToServer = end.bytesToServer;
+    record.bytesToClient = end.bytesToClient;
+    this.#giveBack(lease, { ...end, startedAt, connectMs: connectedAt - startedAt });
+  }
+
+  /** Waits for what `begin` starts; {@link stop} goes to `interrupt` meanwhile. */
+  async #interruptible<T>(interrupt: Stop, begin: () => Promise<T>): Promise<T> {
+    this.#interrupt = interrupt;
+    try {
+      return await begin();
+    } finally {
+      this.#interrupt = undefined;
+    }
+  }
+
+  #giveBack(
+    lease: Lease,
+    attempt: {
+      readonly startedAt: number;
+      readonly error: VaneError | undefined;
+      readonly connectMs?: number;
+      readonly bytesToServer?: number;
+      readonly bytesToClient?: number;
+      readonly next?: LeaseOutcome['next'];
+    },
+  ): void {
+    const { startedAt, error, connectMs, bytesToServer = 0, bytesToClient = 0, next } = attempt;
+    this.#told = error;
+    lease.done({
+      error,
+      status: undefined,
+      reused: connectMs === undefined ? undefined : false,
+      queuedMs: lease.queuedMs,
+      connectMs,
+      responseMs: undefined,
+      totalMs: this.#site.context.clock.now() - startedAt,
+      bytesIn: bytesToServer,
+      bytesOut: bytesToClient,
+      next,
+    });
+  }
+
+  /** Whether and where another attempt follows one that did not connect: no byte of the client was taken. */
+  #next(backend: LiveBackend, error: VaneError): LeaseOutcome['next'] {
+    const { retries, redispatch } = backend.config;
+    if (this.#stopped || !error.retryable || this.#record.retries >= retries) return undefined;
+    return redispatch && backend.offersOther(this.#tried) ? 'redispatch' : 'retry';
+  }
+
+  /** A server that has just refused a connection gets a moment; one that was removed is not gone back to. */
+  async #pause(backend: LiveBackend, error: VaneError): Promise<void> {
+    if (error.source !== 'upstream') return;
+    const { connect } = backend.config.timeout;
+    const wait = connect > 0 ? Math.min(connect, SAME_SERVER_WAIT_MS) : SAME_SERVER_WAIT_MS;
+    const abort = new AbortController();
+    await this.#interruptible(
+      (reason) => abort.abort(reason),
+      () => sleep(this.#site.context.clock, wait, abort.signal),
+    );
+  }
+
+  #finish(): void {
+    const { frontend, context } = this.#site;
+    const { backend, error, bytesToServer: bytesIn, bytesToClient: bytesOut, ...record } = this.#record;
+    const totalMs = context.clock.now() - this.#startedAt;
+    if (error?.code === 'INTERNAL') {
+      context.log.error({ frontend: frontend.name, error: error.stack }, 'session failed within');
+    }
+    frontend.tally.sessions.bin += bytesIn;
+    frontend.tally.sessions.bout += bytesOut;
+    if (backend) {
+      const { connectMs, queuedMs = 0 } = record;
+      // Each attempt that held a place has counted what it met; this one ended while it held none.
+      if (error?.code === 'CLIENT_ABORTED' && error !== this.#told) backend.tally.cliAbrt++;
+      countWork(backend.tally, {
+        status: undefined,
+        bytesIn,
+        bytesOut,
+        queuedMs,
+        connectMs,
+        responseMs: undefined,
+        totalMs,
+      });
+    }
+    const { accessLog } = frontend.config.options;
+    if (accessLog !== 'off') context.access(tcpEntry(accessLog, this.#site, this.#record, totalMs));
+  }
+}

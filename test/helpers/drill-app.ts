@@ -1,0 +1,47 @@
+// A whole Vane that can be counted from within: node --expose-gc drill-app.ts CONFIG, as a child with a channel.
+// Says `{ ports }` once it runs, and answers `count` with an {@link Inside} and `stop`, after it has stopped, too.
+import { App } from '../../src/app.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { silentLog } from '../../src/core/log.ts';
+
+/** What a process holds. */
+export interface Inside {
+  /** Sockets, servers, timers and the like, by kind. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Bytes, after everything that nobody needs was collected. */
+  readonly heap: number;
+}
+
+const [, , text = ''] = process.argv;
+const config = parseConfig([{ file: 'drill.yaml', text }], {
+  env: {},
+  hostname: 'drill',
+  cwd: process.cwd(),
+});
+const app = await App.start(config, {
+  version: '0',
+  log: silentLog,
+  access: () => {},
+  accessDropped: () => 0,
+});
+
+process.on('message', (message) => {
+  if (message === 'count') process.send?.(count());
+  if (message === 'stop') void stop();
+});
+process.send?.({ ports: app.ports });
+
+function count(): Inside {
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  // What the first run lets go of by finalizers is collected by the next.
+  for (let i = 0; i < 4; i++) globalThis.gc?.();
+  return { resources, heap: process.memoryUsage().heapUsed };
+}
+
+async function stop(): Promise<void> {
+  await app.stop();
+  process.send?.(count());
+  // With the channel closed nothing may keep this process alive.
+  process.disconnect();
+}

@@ -1,0 +1,154 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { describe, onTestFinished } from 'vitest';
+import { serverId } from '../../../src/balance/server.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { VaneError } from '../../../src/core/errors.ts';
+import { CompatLane } from '../../../src/proxy/lanes/compat/lane.ts';
+import type { Lane, LaneHost, RefusedRequest } from '../../../src/proxy/lanes/host.ts';
+import type { Attempt, AttemptOutcome, Exchange, ServerConnections } from '../../../src/proxy/lanes/lane.ts';
+import { LiveServer } from '../../../src/proxy/plane/live-server.ts';
+import { failureAnswer } from '../../../src/proxy/request/answers.ts';
+import { endToEndHeaders } from '../../../src/proxy/request/headers.ts';
+import { originForm } from '../../../src/proxy/request/target.ts';
+import { RawClient, RawOrigin } from '../../helpers/raw-http.ts';
+
+export type CreateLane = (host: LaneHost) => Lane;
+
+/** Every lane passes the same tests: given the same bytes they do and report the same. */
+const LANES: readonly { readonly name: string; readonly create: CreateLane }[] = [
+  { name: 'compat', create: (host) => new CompatLane(host, { clock: systemClock }) },
+];
+
+export function describeLanes(subject: string, body: (create: CreateLane) => void): void {
+  for (const { name, create } of LANES) describe(`the ${name} lane: ${subject}`, () => body(create));
+}
+
+/** What a lane's host does: by default it forwards each exchange once, and answers for what failed. */
+export class RigHost implements LaneHost {
+  timeouts = { client: 10_000, httpRequest: 10_000, httpKeepAlive: 10_000 };
+  attemptTimeout = { connect: 5_000, server: 10_000, tunnel: 10_000 };
+  closeAfter = false;
+  fresh = false;
+  readonly exchanges: Exchange[] = [];
+  readonly attempts: Attempt[] = [];
+  readonly outcomes: AttemptOutcome[] = [];
+  readonly refusals: RefusedRequest[] = [];
+  readonly aborts: VaneError[] = [];
+  onExchange: (exchange: Exchange) => void = (exchange) => void this.serve(exchange);
+  readonly #connections: ServerConnections;
+  readonly #port: number;
+
+  constructor(connections: ServerConnections, port: number) {
+    this.#connections = connections;
+    this.#port = port;
+  }
+
+  handle(exchange: Exchange): void {
+    this.exchanges.push(exchange);
+    exchange.onAborted = (error) => this.aborts.push(error);
+    this.onExchange(exchange);
+  }
+
+  refused(request: RefusedRequest): void {
+    this.refusals.push(request);
+  }
+
+  /** One attempt; what the request life does about its failure. */
+  async serve(exchange: Exchange): Promise<AttemptOutcome> {
+    const outcome = await this.forward(exchange);
+    if (outcome.error && !outcome.responseStarted) {
+      const answer = failureAnswer(outcome.error);
+      if (answer) exchange.respond(answer);
+      else exchange.destroy(outcome.error);
+    }
+    return outcome;
+  }
+
+  async forward(exchange: Exchange, connections = this.#connections): Promise<AttemptOutcome> {
+    const { head } = exchange;
+    const attempt: Attempt = {
+      server: snapshot(this.#port),
+      connections,
+      fresh: this.fresh,
+      target: originForm(head),
+      headers: endToEndHeaders(head.headers),
+      timeout: this.attemptTimeout,
+      cancel: undefined,
+      closeAfter: this.closeAfter,
+    };
+    this.attempts.push(attempt);
+    const outcome = await exchange.forward(attempt);
+    this.outcomes.push(outcome);
+    return outcome;
+  }
+}
+
+export interface Rig {
+  readonly lane: Lane;
+  readonly host: RigHost;
+  readonly origin: RawOrigin;
+  readonly server: LiveServer;
+  /** Connections to the origin that the lane was given, new and idle ones, in order. */
+  readonly given: Socket[];
+  /** The lane's ends of the clients' connections. */
+  readonly sockets: Socket[];
+  client(): Promise<RawClient>;
+}
+
+/** A lane between a listener on a free port and a scripted server; all taken down when the test has finished. */
+export async function startRig(create: CreateLane): Promise<Rig> {
+  const origin = await RawOrigin.listen();
+  const server = new LiveServer(snapshot(origin.port), systemClock);
+  const given: Socket[] = [];
+  const note = (socket: Socket) => {
+    given.push(socket);
+    return socket;
+  };
+  const connections: ServerConnections = {
+    takeIdle: (within) => {
+      const socket = server.takeIdle(within);
+      return socket && note(socket);
+    },
+    connect: async (timeout, signal) => note(await server.connect(timeout, signal)),
+    giveBack: (socket) => server.giveBack(socket),
+  };
+  const host = new RigHost(connections, origin.port);
+  const lane = create(host);
+  const sockets: Socket[] = [];
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    lane.serve(socket);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  const clients: RawClient[] = [];
+  onTestFinished(async () => {
+    lane.destroy(new VaneError('STOPPING', 'the test is over'));
+    server.remove();
+    for (const { socket } of clients) socket.destroy();
+    await origin.close();
+    await new Promise((resolve) => listener.close(resolve));
+  });
+  const client = async () => {
+    const made = await RawClient.connect(port);
+    clients.push(made);
+    return made;
+  };
+  return { lane, host, origin, server, given, sockets, client };
+}
+
+function snapshot(port: number) {
+  const address = '127.0.0.1';
+  const id = serverId(address, port);
+  return {
+    id,
+    name: 'origin',
+    address,
+    port,
+    weight: 1,
+    tier: 0,
+    backup: false,
+    maxconn: 0,
+    admission: 'open',
+  } as const;
+}

@@ -1,0 +1,204 @@
+import { newServerState, type OperatorMode, type ServerState } from '../../../src/balance/state.ts';
+import type { BackendConfig } from '../../../src/config/runtime.ts';
+import type {
+  BackendView,
+  FrontendView,
+  NameView,
+  ServerView,
+  SystemView,
+} from '../../../src/control/view.ts';
+import type { ServerCheckFacts } from '../../../src/health/server-check.ts';
+import {
+  type BackendCounters,
+  DURATION_BOUNDS,
+  type FrontendCounters,
+  type ServerCounters,
+  type WorkCounters,
+} from '../../../src/proxy/plane/counters.ts';
+
+/** Clock ms and wall-clock ms at which all views here were made. */
+export const AT = 1_000_000;
+export const WALL = Date.UTC(2026, 1, 7, 14, 5, 23);
+
+/** A different number in every field, so that none can stand for another. */
+const SESSIONS = { scur: 101, smax: 102, stot: 103, bin: 104, bout: 105, rate: 106, rateMax: 107 };
+const RESPONSES = { hrsp1xx: 111, hrsp2xx: 112, hrsp3xx: 113, hrsp4xx: 114, hrsp5xx: 115, hrspOther: 116 };
+
+const WORK: WorkCounters = {
+  ...SESSIONS,
+  ...RESPONSES,
+  ...{ qcur: 121, qmax: 122, econ: 123, eresp: 124, wretr: 125, wredis: 126, lbtot: 127, reqTot: 128 },
+  ...{ cliAbrt: 129, srvAbrt: 130, connect: 131, reuse: 132 },
+  ...{ qtime: 141, ctime: 142, rtime: 143, ttime: 144 },
+  ...{ qtimeMax: 1141, ctimeMax: 1142, rtimeMax: 1143, ttimeMax: 1144 },
+  lastSession: WALL - 7_900,
+};
+
+export function frontendView(
+  changes: Partial<FrontendCounters> = {},
+  status: FrontendView['status'] = 'OPEN',
+) {
+  const counters: FrontendCounters = {
+    ...SESSIONS,
+    ...RESPONSES,
+    ...{ name: 'www', mode: 'http', slim: 2_000, dreq: 151, ereq: 152, reqTot: 153, reqRate: 154 },
+    ...{ reqRateMax: 155, connTot: 156, connRate: 157, connRateMax: 158, dcon: 159, intercepted: 160 },
+    ...changes,
+  };
+  return { counters, status };
+}
+
+export interface ServerChanges {
+  readonly name?: string;
+  readonly port?: number;
+  readonly weight?: number;
+  readonly backup?: boolean;
+  readonly maxconn?: number;
+  readonly present?: boolean;
+  readonly up?: boolean;
+  readonly mode?: OperatorMode;
+  readonly counters?: Partial<ServerCounters> | 'none';
+  readonly check?: Partial<ServerCheckFacts>;
+  readonly downs?: number;
+  readonly downtime?: number;
+}
+
+export function serverView(changes: ServerChanges = {}): ServerView {
+  const { name = 'web-1', port = 80, present = true, up = true, mode = 'ready', counters = {} } = changes;
+  const id = `10.0.0.1:${port}`;
+  const state = stateOf({ present, up, mode });
+  return {
+    snapshot: {
+      id,
+      name,
+      address: '10.0.0.1',
+      port,
+      weight: changes.weight ?? 1,
+      tier: 0,
+      backup: changes.backup ?? false,
+      maxconn: changes.maxconn ?? 0,
+      admission: state.work === 'open' ? 'open' : 'draining',
+    },
+    state,
+    counters:
+      counters === 'none'
+        ? undefined
+        : { ...WORK, id, idleConnections: 171, usedConnections: 172, drainCut: 173, ...counters },
+    check: changes.check && checkFacts(changes.check),
+    downs: changes.downs ?? 0,
+    downtime: changes.downtime ?? 0,
+  };
+}
+
+function stateOf(facts: { present: boolean; up: boolean; mode: OperatorMode }): ServerState {
+  const since = AT - 12_345;
+  const { present, up, mode } = facts;
+  const open = present && up && mode === 'ready';
+  return {
+    ...newServerState('listed', since),
+    facts: {
+      discovery: { present, why: '', since },
+      health: { up, why: '', since },
+      operator: { mode, why: '', since },
+    },
+    work: open ? 'open' : 'draining',
+  };
+}
+
+function checkFacts(changes: Partial<ServerCheckFacts>): ServerCheckFacts {
+  return {
+    up: true,
+    position: 'UP',
+    health: 4,
+    rise: 2,
+    fall: 3,
+    lastCode: 'L4OK',
+    httpStatus: undefined,
+    durationMs: 12.5,
+    desc: 'Layer4 check passed',
+    info: '',
+    why: '',
+    failures: 0,
+    downs: 0,
+    ...changes,
+  };
+}
+
+export function nameView(changes: Partial<NameView> = {}): NameView {
+  return {
+    domain: 'web.service.consul',
+    resolvers: 'builtin',
+    servers: 2,
+    age: 1_500,
+    error: undefined,
+    results: { ok: 181, empty: 182, failed: 183 },
+    kept: false,
+    ...changes,
+  };
+}
+
+export interface BackendChanges {
+  readonly name?: string;
+  readonly mode?: 'http' | 'tcp';
+  readonly counters?: Partial<BackendCounters>;
+  readonly up?: boolean;
+  readonly servers?: readonly ServerView[];
+  readonly names?: readonly NameView[];
+}
+
+export function backendView(changes: BackendChanges = {}): BackendView {
+  const { name = 'web', mode = 'http', up = true, servers = [serverView()], names = [nameView()] } = changes;
+  return {
+    config: configOf(name, mode),
+    counters: {
+      ...WORK,
+      name,
+      mode,
+      noServer: 191,
+      duration: { buckets: new Array(DURATION_BOUNDS.length + 1).fill(2), sum: 99.5, count: 30 },
+      servers: [],
+      ...changes.counters,
+    },
+    up,
+    since: AT - 65_432,
+    downs: 192,
+    downtime: 193_999,
+    servers,
+    names,
+    drains: { started: 201, finished: 202, expired: 203, cancelled: 204 },
+  };
+}
+
+function configOf(name: string, mode: 'http' | 'tcp'): BackendConfig {
+  return {
+    name,
+    mode,
+    balance: { kind: 'roundrobin' },
+    servers: [],
+    retries: 3,
+    redispatch: true,
+    timeout: { connect: 5_000, server: 30_000, queue: 5_000, tunnel: 3_600_000, check: undefined },
+    maxqueue: 0,
+    httpchk: undefined,
+  };
+}
+
+export function systemView(changes: Partial<SystemView> = {}): SystemView {
+  return {
+    at: AT,
+    wall: WALL,
+    process: {
+      node: 'lb-1',
+      version: '0.1.0',
+      pid: 4711,
+      startedAt: WALL - 3_600_500,
+      maxconn: 20_000,
+      connections: 211,
+      stopping: false,
+      reloads: { taken: 3, refused: 1 },
+    },
+    frontends: [frontendView()],
+    backends: [backendView()],
+    ...changes,
+  };
+}
