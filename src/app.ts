@@ -158,7 +158,15 @@ export class App {
     await this.#lifecycle.start(checks);
     if (config.http) {
       const version = CONSUL_VERSION;
-      this.#consul = createConsulApi({ registry, checks, scriptChecks, bind: config.http, clock, log, version });
+      this.#consul = createConsulApi({
+        registry,
+        checks,
+        scriptChecks,
+        bind: config.http,
+        clock,
+        log,
+        version,
+      });
       await this.#lifecycle.start(this.#consul);
     }
     if (config.dns) {

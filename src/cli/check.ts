@@ -5,7 +5,9 @@ import { loadHere } from './load.ts';
 export async function check(path: string): Promise<number> {
   try {
     const { frontends, backends } = await loadHere(path);
-    console.log(`${path} is a good configuration: ${counted(frontends, 'frontend')}, ${counted(backends, 'backend')}.`);
+    console.log(
+      `${path} is a good configuration: ${counted(frontends, 'frontend')}, ${counted(backends, 'backend')}.`,
+    );
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -40,7 +40,9 @@ export async function run(path: string): Promise<number> {
       access: (entry) => access.write(entry),
       accessDropped: () => access.dropped,
     });
-    const listening = app.ports.frontends.map(({ frontend, bind, port }) => `${frontend} ${bind.host}:${port}`);
+    const listening = app.ports.frontends.map(
+      ({ frontend, bind, port }) => `${frontend} ${bind.host}:${port}`,
+    );
     log.info({ version: version(), pid: process.pid, node: process.version, listening }, 'vane is ready');
     await obey(signals, app, path, log);
     log.info({}, 'vane has stopped');
@@ -82,7 +84,8 @@ async function reload(app: App, path: string, log: ProcessLog): Promise<void> {
     const changes = await app.reload(next);
     log.configure(next.global.log);
     for (const change of changes) {
-      if (change.kind === 'needs-restart') log.warn({ setting: change.path }, 'setting needs a restart to change');
+      if (change.kind === 'needs-restart')
+        log.warn({ setting: change.path }, 'setting needs a restart to change');
     }
     log.info({ changes: changes.map(describe) }, 'configuration taken');
   } catch (error) {
@@ -91,7 +94,9 @@ async function reload(app: App, path: string, log: ProcessLog): Promise<void> {
 }
 
 function describe(change: ConfigChange): string {
-  return 'path' in change ? `${change.kind} ${change.path}` : `${change.kind} ${change.section}.${change.name}`;
+  return 'path' in change
+    ? `${change.kind} ${change.path}`
+    : `${change.kind} ${change.section}.${change.name}`;
 }
 
 /** A fault in Vane itself: it says so and ends, for what it holds can no longer be trusted. */
@@ -131,7 +136,11 @@ class Signals {
 
   #heard(signal: NodeJS.Signals): void {
     const now = systemClock.now();
-    if (signal === 'SIGINT' && this.#stoppingSince !== undefined && now - this.#stoppingSince > SAME_INTERRUPT_MS) {
+    if (
+      signal === 'SIGINT' &&
+      this.#stoppingSince !== undefined &&
+      now - this.#stoppingSince > SAME_INTERRUPT_MS
+    ) {
       process.exit(INTERRUPTED);
     }
     if (signal !== 'SIGHUP') this.#stoppingSince ??= now;

@@ -9,9 +9,9 @@ import type { Slots } from '../health/slots.ts';
 import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { Listening } from '../proxy/plane/messages.ts';
 import { BackendControl } from './backend-control.ts';
+import { backendView } from './backend-view.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
-import { backendView } from './backend-view.ts';
 import type { ProcessView, SystemView } from './view.ts';
 
 export interface ControlOptions {

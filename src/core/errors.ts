@@ -36,7 +36,6 @@ export const ERRORS = {
 
   REGISTRY_INVALID: { source: 'registry', retryable: false },
   REGISTRY_NOT_FOUND: { source: 'registry', retryable: false },
-  REGISTRY_CONFLICT: { source: 'registry', retryable: false },
   STORE_FAILED: { source: 'registry', retryable: true },
   STORE_CORRUPT: { source: 'registry', retryable: false },
 

@@ -28,7 +28,11 @@ export class Doors {
   }
 
   get listening(): readonly Listening[] {
-    return [...this.#doors.values()].map(({ frontend, listener: { bind, port } }) => ({ frontend, bind, port }));
+    return [...this.#doors.values()].map(({ frontend, listener: { bind, port } }) => ({
+      frontend,
+      bind,
+      port,
+    }));
   }
 
   /** Opens what is not open yet. Until `take` is called, the old doors go on as before. */

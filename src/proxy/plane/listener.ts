@@ -31,7 +31,8 @@ export class Listener {
     // Half-open, so that a client which has sent all it had still gets its answer.
     const server = createServer({ allowHalfOpen: true, noDelay: true });
     return new Promise((resolve, reject) => {
-      const failed = (error: Error) => reject(new VaneError('BIND_FAILED', messageOf(error), { cause: error }));
+      const failed = (error: Error) =>
+        reject(new VaneError('BIND_FAILED', messageOf(error), { cause: error }));
       server.once('error', failed);
       server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
         server.off('error', failed);

@@ -3,12 +3,12 @@ import type { ServerSnapshot } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
-import type { BackendCounters } from './counters.ts';
 import { countAttempt, countWork } from './count.ts';
+import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
+import { Grant } from './grant.ts';
 import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
 import { LiveServer } from './live-server.ts';
-import { Grant } from './grant.ts';
 import { WorkTally } from './tally.ts';
 import { type Place, WaitQueue } from './wait-queue.ts';
 

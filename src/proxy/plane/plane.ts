@@ -60,9 +60,11 @@ export class Plane implements PlaneContext {
     this.#connections = new ClientConnections(options.clock);
     this.#doors = new Doors(options.log);
     this.#unsubscribe = options.channel.onMessage((message) => {
-      this.#obeying = this.#obeying.then(() => this.#obey(message)).catch((thrown) => {
-        this.log.error({ message: message.type, error: messageOf(thrown) }, 'data plane could not obey');
-      });
+      this.#obeying = this.#obeying
+        .then(() => this.#obey(message))
+        .catch((thrown) => {
+          this.log.error({ message: message.type, error: messageOf(thrown) }, 'data plane could not obey');
+        });
     });
   }
 
@@ -105,9 +107,7 @@ export class Plane implements PlaneContext {
 
   async #configure(message: ConfigMessage): Promise<void> {
     const { generation, frontends } = message;
-    const opened: Opened = this.#draining
-      ? { ok: false, problems: [] }
-      : await this.#doors.open(frontends);
+    const opened: Opened = this.#draining ? { ok: false, problems: [] } : await this.#doors.open(frontends);
     if (!opened.ok) {
       this.#channel.post({ type: 'rejected', generation, problems: opened.problems });
       return;

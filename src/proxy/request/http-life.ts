@@ -9,7 +9,7 @@ import type { LiveFrontend } from '../plane/live-frontend.ts';
 import type { Route } from '../rules/route.ts';
 import { failureAnswer } from './answers.ts';
 import { httpEntry } from './http-entry.ts';
-import { outgoing, type Outgoing } from './outgoing.ts';
+import { type Outgoing, outgoing } from './outgoing.ts';
 import { isStale, mayRepeat } from './retry.ts';
 import type { HttpRules } from './rules.ts';
 import { type Phase, termination } from './termination.ts';
@@ -152,12 +152,7 @@ export class HttpLife {
     return stale ? this.#forward(backend, lease, request, true) : outcome;
   }
 
-  #forward(
-    backend: LiveBackend,
-    lease: Lease,
-    request: Outgoing,
-    fresh: boolean,
-  ): Promise<AttemptOutcome> {
+  #forward(backend: LiveBackend, lease: Lease, request: Outgoing, fresh: boolean): Promise<AttemptOutcome> {
     const { connect, server, tunnel } = backend.config.timeout;
     const attempt: Attempt = {
       server: lease.server,
@@ -272,11 +267,20 @@ export class HttpLife {
     frontend.tally.sessions.bout += bytesOut;
     if (record.backend) {
       const { status, connectMs, responseMs, queuedMs = 0 } = record;
-      countWork(record.backend.tally, { status, bytesIn, bytesOut, queuedMs, connectMs, responseMs, totalMs });
+      countWork(record.backend.tally, {
+        status,
+        bytesIn,
+        bytesOut,
+        queuedMs,
+        connectMs,
+        responseMs,
+        totalMs,
+      });
       record.backend.durations.add(totalMs);
     }
     const { accessLog } = frontend.config.options;
-    if (accessLog !== 'off') context.access(httpEntry(accessLog, this.#site, this.#exchange, record, totalMs));
+    if (accessLog !== 'off')
+      context.access(httpEntry(accessLog, this.#site, this.#exchange, record, totalMs));
   }
 }
 

@@ -64,11 +64,7 @@ const DIGITS = /^\d{1,15}$/;
 
 type Read<T> = { readonly is: T } | Refused;
 
-function readHost(
-  httpVersion: string,
-  target: ParsedTarget,
-  hosts: readonly string[],
-): Read<string> {
+function readHost(httpVersion: string, target: ParsedTarget, hosts: readonly string[]): Read<string> {
   const [host] = hosts;
   if (hosts.length > 1) return { refused: 'more than one Host' };
   if (host === undefined && httpVersion === '1.1') return { refused: 'no Host' };

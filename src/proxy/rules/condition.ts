@@ -83,7 +83,8 @@ function isDelimited(value: string, pattern: string, delimiters: string): boolea
   while (end > start && delimiters.includes(pattern.charAt(end - 1))) end--;
   const part = pattern.slice(start, end);
   if (part === '') return false;
-  const at = (index: number) => index < 0 || index >= value.length || delimiters.includes(value.charAt(index));
+  const at = (index: number) =>
+    index < 0 || index >= value.length || delimiters.includes(value.charAt(index));
   for (let found = value.indexOf(part); found !== -1; found = value.indexOf(part, found + 1)) {
     if (at(found - 1) && at(found + part.length)) return true;
   }
