@@ -73,6 +73,21 @@ const PURE = [
   'src/dns/**',
   'src/health/threshold.ts',
   'src/health/report.ts',
+  'src/discovery/discovered-set.ts',
+  'src/discovery/watcher-state.ts',
+  'src/discovery/weights.ts',
+  'src/proxy/rules/**',
+  'src/proxy/request/**',
+  'src/proxy/lanes/compat/response-head.ts',
+  'src/proxy/plane/average.ts',
+  'src/proxy/plane/durations.ts',
+  'src/proxy/plane/rate.ts',
+  'src/proxy/plane/tally.ts',
+  'src/proxy/plane/wait-queue.ts',
+  'src/control/outage.ts',
+  'src/observe/columns/**',
+  'src/observe/haproxy-log-format.ts',
+  'src/observe/json-log-format.ts',
 ];
 /** Files in pure rooms that are the room's door to the outside. */
 const DOORS = [
@@ -85,6 +100,7 @@ const DOORS = [
   'src/dns/server.ts',
   'src/dns/server-tcp.ts',
   'src/dns/server-udp.ts',
+  'src/proxy/request/http-acceptor.ts',
 ];
 /** Modules of Node that compute and nothing else; of `node:net` only these names. */
 const PURE_MODULES = ['node:path', 'node:util', 'node:buffer', 'node:punycode'];

@@ -209,10 +209,10 @@ export class BackendControl {
   #noteOutage(open: number): void {
     const { clock, log } = this.#deps;
     const now = clock.now();
-    const { downtime, since } = this.outage.read(now);
+    const { downs, since } = this.outage.read(now);
     if (!this.outage.record(open > 0, now)) return;
     if (open === 0) log.error({ backend: this.name }, `backend ${this.name} has no server available`);
-    else if (downtime > 0) {
+    else if (downs > 0) {
       const seconds = Math.round((now - since) / 1000);
       log.info({ backend: this.name, open, seconds }, `backend ${this.name} has a server again`);
     }

@@ -1,4 +1,4 @@
-import type { ServerSet } from '../balance/server.ts';
+import { type ServerSet, serverId } from '../balance/server.ts';
 import type { RuntimeConfig } from '../config/runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
@@ -100,6 +100,8 @@ function topicOf(message: FromPlane): string {
 function describe(problems: readonly BindProblem[]): string {
   if (problems.length === 0) return 'the data plane takes no configuration any more';
   return problems
-    .map(({ frontend, bind, message }) => `frontend ${frontend}: ${bind.host}:${bind.port}: ${message}`)
+    .map(
+      ({ frontend, bind, message }) => `frontend ${frontend}: ${serverId(bind.host, bind.port)}: ${message}`,
+    )
     .join('; ');
 }

@@ -98,7 +98,7 @@ export class Watcher {
   }
 
   /** The next look-up is due as if the interval had always been this one. */
-  setInterval(interval: number): void {
+  changeInterval(interval: number): void {
     if (interval === this.#interval) return;
     this.#due += interval - this.#interval;
     this.#interval = interval;
@@ -106,7 +106,7 @@ export class Watcher {
   }
 
   /** Looks up through another resolver from now on, at once. What is known stays. */
-  setResolver(resolver: Resolver): void {
+  changeResolver(resolver: Resolver): void {
     this.#resolver = resolver;
     if (this.#phase !== 'running') return;
     this.#unwatch();

@@ -75,7 +75,7 @@ export class Watchers {
       watched.events.on((event) => active() && onEvent(event)),
     ];
     watched.intervals.set(subscriber, source.interval);
-    watched.watcher.setInterval(shortest(watched));
+    watched.watcher.changeInterval(shortest(watched));
     if (watched.watcher.state.set) onSet(watched.watcher.state.set);
     watched.watcher.start();
     return {
@@ -104,7 +104,7 @@ export class Watchers {
       const resolver = resolvers.get(id);
       if (resolver === watched.resolver) continue;
       watched.resolver = resolver;
-      watched.watcher.setResolver(resolver ?? nobody(id));
+      watched.watcher.changeResolver(resolver ?? nobody(id));
     }
   }
 
@@ -118,7 +118,7 @@ export class Watchers {
   #leave(key: string, watched: Watched, subscriber: object): void {
     if (!watched.intervals.delete(subscriber)) return;
     if (watched.intervals.size > 0) {
-      watched.watcher.setInterval(shortest(watched));
+      watched.watcher.changeInterval(shortest(watched));
     } else {
       watched.watcher.stop();
       this.#watched.delete(key);

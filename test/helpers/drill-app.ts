@@ -41,6 +41,8 @@ function count(): Inside {
 
 async function stop(): Promise<void> {
   await app.stop();
+  // What was closed just now is counted until the event loop has come round.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
   process.send?.(count());
   // With the channel closed nothing may keep this process alive.
   process.disconnect();

@@ -37,6 +37,8 @@ export interface Registry {
   /** Registers `name` as an instance of `service`; without `extra` it has no checks. */
   register(name: string, address: string, extra?: Readonly<Record<string, unknown>>): Promise<Change>;
   deregister(name: string): Promise<Change>;
+  /** Has a TTL check turn critical. */
+  fail(checkId: string): Promise<Change>;
   /** Closes the connections to it. */
   hangUp(): void;
 }
@@ -81,6 +83,7 @@ export function registryAt(address: string): Registry {
       return put('/v1/agent/service/register', service);
     },
     deregister: (name) => put(`/v1/agent/service/deregister/${encodeURIComponent(name)}`, undefined),
+    fail: (checkId) => put(`/v1/agent/check/fail/${encodeURIComponent(checkId)}`, undefined),
     hangUp: () => agent.destroy(),
   };
 }

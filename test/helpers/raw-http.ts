@@ -219,5 +219,5 @@ function takeChunks(
 
 function splitField(field: string): [name: string, value: string] {
   const colon = field.indexOf(':');
-  return [field.slice(0, colon), field.slice(colon + 1).trim()];
+  return [field.slice(0, colon), field.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')];
 }

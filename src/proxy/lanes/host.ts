@@ -32,7 +32,7 @@ export interface RefusedRequest {
 export interface Lane {
   /** Takes a client's connection over, from its first byte to its end. Never throws. */
   serve(socket: Socket): void;
-  /** Ends connections that are between two requests. */
+  /** Ends connections that are between two requests, now and from now on. */
   closeIdle(): void;
   /** Ends every connection at once. What was under way is told to its exchange as aborted by `reason`. */
   destroy(reason: VaneError): void;

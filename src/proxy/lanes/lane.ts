@@ -89,7 +89,7 @@ export interface Attempt {
   readonly timeout: { readonly connect: number; readonly server: number; readonly tunnel: number };
   /** Aborts the attempt with the given reason (drain deadline passed, server removed). Set by the lane. */
   cancel: ((reason: VaneError) => void) | undefined;
-  /** Tells the client to close after this answer (the process or the frontend is draining). */
+  /** Tells the client to close after this answer (the process or the frontend is draining). Read when it begins. */
   readonly closeAfter: boolean;
 }
 

@@ -1,7 +1,10 @@
 import type { LeaseOutcome } from './lease.ts';
 import type { WorkTally } from './tally.ts';
 
-/** Counts what one attempt met: for the server, and for its backend. */
+/**
+ * Counts what one attempt met: for the server, and for its backend. Errors that another attempt follows are
+ * retries and nothing else, as in HAProxy, so that `econ` and `eresp` are what clients got to feel.
+ */
 export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
   if (outcome.reused === true) tally.reuse++;
   if (outcome.reused === false) tally.connect++;
@@ -11,19 +14,20 @@ export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
     case 'CONNECT_REFUSED':
     case 'CONNECT_TIMEOUT':
     case 'CONNECT_FAILED':
-      tally.econ++;
       // A failed attempt is an attempt too (HAProxy's `connect` counts them all).
       tally.connect++;
+      if (outcome.next === undefined) tally.econ++;
       break;
     case 'UPSTREAM_CLOSED':
-      if (outcome.status !== undefined) tally.srvAbrt++;
-      tally.eresp++;
-      break;
     case 'UPSTREAM_TIMEOUT':
+      if (outcome.status !== undefined) tally.srvAbrt++;
+      if (outcome.next === undefined) tally.eresp++;
+      break;
     case 'UPSTREAM_PROTOCOL':
       tally.eresp++;
       break;
     case 'CLIENT_ABORTED':
+    case 'CLIENT_TIMEOUT':
       tally.cliAbrt++;
       break;
   }

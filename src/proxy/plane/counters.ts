@@ -55,15 +55,16 @@ export interface FrontendCounters extends SessionCounters, ResponseCounters {
 export interface WorkCounters extends SessionCounters, ResponseCounters {
   qcur: number;
   qmax: number;
-  /** Failed connection attempts. */
+  /** Requests that got no connection to a server; for a backend also those that got no server or place in line. */
   econ: number;
-  /** Failed responses. */
+  /** Requests whose answer failed. */
   eresp: number;
-  /** Attempts repeated, and those of them sent to another server. */
+  /** Attempts repeated on the same server, and on another one. */
   wretr: number;
   wredis: number;
   lbtot: number;
   reqTot: number;
+  /** Requests broken off by a client, and answers by a server, or that one of them let run into a timeout. */
   cliAbrt: number;
   srvAbrt: number;
   /** New connections and reuses of idle ones. */

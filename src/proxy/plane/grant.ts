@@ -9,7 +9,6 @@ export class Grant implements Lease, Running {
   readonly server: ServerSnapshot;
   readonly connections: ServerConnections;
   readonly queuedMs: number;
-  readonly queuedBehind: number;
   readonly serverActive: number;
   cancelled: VaneError | undefined;
   onCancel: ((reason: VaneError) => void) | undefined;
@@ -17,17 +16,12 @@ export class Grant implements Lease, Running {
   readonly #finished: (outcome: LeaseOutcome) => void;
   #ended = false;
 
-  constructor(
-    live: LiveServer,
-    queue: { readonly queuedMs: number; readonly queuedBehind: number },
-    finished: (outcome: LeaseOutcome) => void,
-  ) {
+  constructor(live: LiveServer, queuedMs: number, finished: (outcome: LeaseOutcome) => void) {
     this.#live = live;
     this.#finished = finished;
     this.server = live.snapshot;
     this.connections = live;
-    this.queuedMs = queue.queuedMs;
-    this.queuedBehind = queue.queuedBehind;
+    this.queuedMs = queuedMs;
     live.begin(this);
     this.serverActive = live.active;
   }

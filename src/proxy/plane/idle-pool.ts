@@ -48,7 +48,7 @@ export class IdlePool {
       this.#idle.pop();
       youngest.letGo();
       if (isQuiet(youngest.socket)) return youngest.socket;
-      youngest.socket.destroy();
+      discard(youngest.socket);
     }
     return undefined;
   }
@@ -56,7 +56,7 @@ export class IdlePool {
   /** Keeps a connection whose last answer ended cleanly. */
   put(socket: Socket): void {
     if (this.#closed || this.#max === 0 || !isQuiet(socket)) {
-      socket.destroy();
+      discard(socket);
       return;
     }
     if (this.#idle.length >= this.#max) this.#drop(this.#idle[0]);
@@ -82,10 +82,8 @@ export class IdlePool {
   #drop(idle: Idle | undefined): void {
     if (!idle) return;
     this.#idle = this.#idle.filter((one) => one !== idle);
-    // A last error of a dropped connection concerns nobody, but must not be uncaught.
-    idle.socket.on('error', () => {});
+    discard(idle.socket);
     idle.letGo();
-    idle.socket.destroy();
   }
 
   #armTimer(): void {
@@ -104,4 +102,10 @@ const BROKEN = ['data', 'end', 'error', 'close'] as const;
 
 function isQuiet(socket: Socket): boolean {
   return !socket.destroyed && socket.writable && socket.readable && socket.readableLength === 0;
+}
+
+/** A last error of a connection that is dropped concerns nobody, but must not be uncaught. */
+function discard(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
 }

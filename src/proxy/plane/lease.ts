@@ -8,8 +8,6 @@ export interface Lease {
   readonly connections: ServerConnections;
   /** Milliseconds spent in the queue. */
   readonly queuedMs: number;
-  /** Requests that were before this one in the backend's queue. */
-  readonly queuedBehind: number;
   /** Work on the server while this lease is held, this one included. */
   readonly serverActive: number;
   /** Why the server may not be used any longer (it was removed, the plane stops). */

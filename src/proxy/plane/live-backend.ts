@@ -47,6 +47,8 @@ export class LiveBackend {
   /** The servers that new work may go to, as of the last change. */
   #eligible: readonly LiveServer[] = [];
   #noServer = 0;
+  /** Why there is no work here any more. */
+  #over: VaneError | undefined;
 
   constructor(config: BackendConfig, deps: { clock: Clock; random: () => number; events: BackendEvents }) {
     this.config = config;
@@ -103,31 +105,34 @@ export class LiveBackend {
 
   /**
    * Takes a place on a server at once, or in the queue.
-   * @throws VaneError NO_SERVER when no server takes work, QUEUE_FULL
+   * @throws VaneError NO_SERVER when no server takes work, QUEUE_FULL, or what the backend was cut with
    */
   acquire(want: Want): Lease | Waiting {
+    if (this.#over) throw this.#over;
     if (this.#eligible.length === 0) {
       this.#noServer++;
+      this.tally.econ++;
       throw new VaneError('NO_SERVER', `backend ${this.name} has no server that takes work`);
     }
     // Nobody is overtaken: while anyone waits, the servers he may go to are full.
-    const lease = this.#grant(want, 0, 0);
+    const lease = this.#grant(want, 0);
     if (lease) return lease;
     const { maxqueue, timeout } = this.config;
     if (this.#queue.length >= (maxqueue || DEFAULT_MAXQUEUE)) {
+      this.tally.econ++;
       throw new VaneError('QUEUE_FULL', `the queue of backend ${this.name} is full`);
     }
-    const waiting = this.#queue.join(
-      want,
-      timeout.queue,
-      () => new VaneError('QUEUE_TIMEOUT', `no server of backend ${this.name} became free in time`),
-    );
+    const waiting = this.#queue.join(want, timeout.queue, () => {
+      this.tally.econ++;
+      return new VaneError('QUEUE_TIMEOUT', `no server of backend ${this.name} became free in time`);
+    });
     this.tally.qmax = Math.max(this.tally.qmax, this.#queue.length);
     return waiting;
   }
 
-  /** Ends all work and turns the queue away. */
+  /** Ends all work, turns the queue away and takes nothing new: what is cut here must not come back. */
   cut(reason: VaneError): void {
+    this.#over ??= reason;
     this.#queue.clear(reason);
     for (const server of this.#servers.values()) server.cut(reason);
   }
@@ -166,18 +171,18 @@ export class LiveBackend {
     if (this.#queue.length === 0) return;
     const now = this.#clock.now();
     this.#queue.serve(
-      (place: Place) => this.#grant(place, now - place.since, place.behind),
+      (place: Place) => this.#grant(place, now - place.since),
       () => !this.#eligible.some((server) => server.hasRoom),
     );
   }
 
-  #grant(want: Want, queuedMs: number, queuedBehind: number): Lease | undefined {
+  #grant(want: Want, queuedMs: number): Lease | undefined {
     const server = this.#choose(want);
     if (!server) return undefined;
     server.tally.lbtot++;
     this.tally.lbtot++;
     this.tally.lastSession = server.tally.lastSession = this.#clock.wall();
-    return new Grant(server, { queuedMs, queuedBehind }, (outcome) => this.#finished(server, outcome));
+    return new Grant(server, queuedMs, (outcome) => this.#finished(server, outcome));
   }
 
   #choose(want: Want): LiveServer | undefined {

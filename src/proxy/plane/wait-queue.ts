@@ -5,8 +5,6 @@ import type { Lease, Waiting } from './lease.ts';
 /** One piece of work in line for a server. */
 export interface Place {
   readonly since: number;
-  /** How many were in line before it when it came. */
-  readonly behind: number;
   /** Servers it has already been to. */
   readonly tried: ReadonlySet<string>;
   /** The only server it may go to. */
@@ -35,7 +33,7 @@ export class WaitQueue {
     late: () => VaneError,
   ): Waiting {
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
-    const place: Place = { ...want, since: this.#clock.now(), behind: this.length, resolve, reject };
+    const place: Place = { ...want, since: this.#clock.now(), resolve, reject };
     const leave = (reason: VaneError) => {
       if (this.#remove(place)) reject(reason);
     };

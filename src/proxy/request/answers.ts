@@ -11,6 +11,7 @@ const SENTENCES: Readonly<Record<number, readonly [title: string, sentence: stri
   408: ['Request Time-out', "Your browser didn't send a complete request in time."],
   410: ['Gone', 'The resource is no longer available and will not be available again.'],
   413: ['Payload Too Large', 'The request entity exceeds the maximum allowed.'],
+  417: ['Expectation Failed', 'Your browser expects something that is not supported.'],
   429: ['Too Many Requests', 'You have sent too many requests in a given amount of time.'],
   431: ['Request Header Fields Too Large', 'The head of your request is too large.'],
   500: ['Internal Server Error', 'An internal server error occurred.'],
@@ -20,8 +21,13 @@ const SENTENCES: Readonly<Record<number, readonly [title: string, sentence: stri
   504: ['Gateway Time-out', "The server didn't respond in time."],
 };
 
+/** Statuses that say by themselves that no body follows (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
+const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** One of HAProxy's short HTML pages. */
 export function errorAnswer(status: number, headers: readonly string[] = [], close = true): LocalResponse {
+  if (BODYLESS.has(status))
+    return { status, headers: ['cache-control', 'no-cache', ...headers], body: '', close };
   const [title, sentence] = SENTENCES[status] ?? [`Status ${status}`, 'The request was not served.'];
   return {
     status,

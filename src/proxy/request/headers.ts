@@ -29,17 +29,25 @@ const FORWARDED_FOR = 'x-forwarded-for';
 const FORWARDED: ReadonlySet<string> = new Set([FORWARDED_FOR, 'x-forwarded-host', 'x-forwarded-proto']);
 
 /**
- * The end-to-end fields of a request, in their order and case: without those of the connection and of the framing,
- * and without what Connection lists. Flat: name, then value.
+ * A client's fields without those that its Connection lists: they are for us alone. To be done before anything of
+ * ours is added, or a client could have that removed by naming it. Flat lists: name, then value.
  */
-export function endToEndHeaders(headers: readonly string[]): string[] {
+export function withoutListed(headers: readonly string[]): string[] {
   const listed = connectionOptions(headers);
+  return without(headers, (name) => listed.has(name) && !HOP_BY_HOP.has(name) && !PROTECTED.has(name));
+}
+
+/** The fields that are for the server, in their order and case: none of the connection and of the framing. */
+export function endToEndHeaders(headers: readonly string[]): string[] {
+  return without(headers, (name) => HOP_BY_HOP.has(name));
+}
+
+/** Without the fields whose name, in lower case, `drops` says. */
+function without(headers: readonly string[], drops: (name: string) => boolean): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] ?? '';
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || (listed.has(lower) && !PROTECTED.has(lower))) continue;
-    kept.push(name, headers[i + 1] ?? '');
+    if (!drops(name.toLowerCase())) kept.push(name, headers[i + 1] ?? '');
   }
   return kept;
 }
@@ -59,24 +67,24 @@ function connectionOptions(headers: readonly string[]): ReadonlySet<string> {
  */
 export function claimForwarded(head: RequestHead): string[] {
   const { headers, secure, host } = head;
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] ?? '';
-    const lower = name.toLowerCase();
-    if (FORWARDED.has(lower.replaceAll('_', '-')) && lower !== FORWARDED_FOR) continue;
-    kept.push(name, headers[i + 1] ?? '');
-  }
+  const kept = without(headers, (name) => FORWARDED.has(name.replaceAll('_', '-')) && name !== FORWARDED_FOR);
   kept.push('X-Forwarded-Proto', secure ? 'https' : 'http');
   if (host !== '') kept.push('X-Forwarded-Host', host);
   return kept;
 }
 
-/** Replaces every field of that name by one at the end; undefined removes them. `name` in lower case. */
+/** Replaces every field of that name, whatever its case, by one at the end; undefined removes them. */
 export function withHeader(headers: readonly string[], name: string, value: string | undefined): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== name.toLowerCase()) kept.push(headers[i] ?? '', headers[i + 1] ?? '');
-  }
+  const kept = without(headers, (other) => other === name.toLowerCase());
   if (value !== undefined) kept.push(name, value);
   return kept;
+}
+
+/**
+ * Says whom the request is for where the client has said it in the request-target only: servers get the target
+ * without it (RFC 9112, section 3.2.1).
+ */
+export function withHost(headers: readonly string[], host: string): readonly string[] {
+  const said = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
+  return said || host === '' ? headers : ['Host', host, ...headers];
 }

@@ -38,7 +38,7 @@ export function httpEntry(
     },
     retries: record.retries,
     redispatched: record.redispatched,
-    queues: { server: 0, backend: lease?.queuedBehind ?? 0 },
+    queues: { server: 0, backend: record.queuedBehind },
     error: error && { code: error.code, message: error.message },
     at: context.clock.wall() - totalMs,
     times: {

@@ -1,5 +1,5 @@
 import { sleep } from '../../core/clock.ts';
-import { asVaneError, VaneError } from '../../core/errors.ts';
+import { asVaneError, type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
 import type { PlaneContext } from '../plane/context.ts';
 import { countWork } from '../plane/count.ts';
@@ -24,6 +24,24 @@ const PHASES: Record<AttemptPhase, Phase> = {
   data: 'data',
 };
 
+/** What ends a request from its client's side. */
+const CLIENT_FAULTS: ReadonlySet<ErrorCode> = new Set(['CLIENT_ABORTED', 'CLIENT_TIMEOUT']);
+
+/** An attempt of which nothing has happened. */
+const UNTRIED: AttemptOutcome = {
+  error: undefined,
+  phase: 'connect',
+  status: undefined,
+  responseStarted: false,
+  nothingSent: true,
+  replayable: true,
+  reused: false,
+  connectMs: undefined,
+  headersMs: undefined,
+  bytesToServer: 0,
+  bytesFromServer: 0,
+};
+
 /** What a life needs of the frontend it belongs to. */
 export interface HttpSite {
   readonly frontend: LiveFrontend;
@@ -45,6 +63,8 @@ export interface HttpRecord {
   termination: string;
   retries: number;
   redispatched: boolean;
+  /** How many were before it when it last had to wait. */
+  queuedBehind: number;
   /** Milliseconds; undefined: that phase was not reached. */
   queuedMs: number | undefined;
   connectMs: number | undefined;
@@ -68,12 +88,15 @@ export class HttpLife {
     termination: '--',
     retries: 0,
     redispatched: false,
+    queuedBehind: 0,
     queuedMs: undefined,
     connectMs: undefined,
     responseMs: undefined,
   };
   /** Clock ms of the first attempt: connect times of all attempts add up. */
   #firstAttemptAt: number | undefined;
+  /** What the last attempt told its server: nobody counts that twice. */
+  #told: VaneError | undefined;
 
   constructor(site: HttpSite, exchange: Exchange) {
     this.#site = site;
@@ -87,13 +110,15 @@ export class HttpLife {
     try {
       await this.#serve();
     } catch (thrown) {
-      const error = asVaneError(thrown);
-      if (error.code === 'INTERNAL') {
-        context.log.error({ frontend: frontend.name, error: error.stack }, 'request failed within');
-      }
-      this.#fail(error, false);
+      this.#fail(asVaneError(thrown), false);
     }
-    this.#finish();
+    try {
+      this.#finish();
+    } catch (thrown) {
+      const error = messageOf(thrown);
+      context.log.error({ frontend: frontend.name, error }, 'request could not be accounted for');
+    }
+    this.#record.backend?.tally.sessions.end();
   }
 
   async #serve(): Promise<void> {
@@ -108,11 +133,7 @@ export class HttpLife {
     if (!backend) throw new VaneError('NO_SERVER', `no backend is meant for ${head.method} ${head.path}`);
     this.#record.backend = backend;
     backend.tally.sessions.begin(context.clock.now());
-    try {
-      await this.#attempts(backend, prepared);
-    } finally {
-      backend.tally.sessions.end();
-    }
+    await this.#attempts(backend, prepared);
   }
 
   /** Tries servers until one has answered or no further attempt may follow. Throws what keeps it from any. */
@@ -127,6 +148,7 @@ export class HttpLife {
       this.#tried.add(id);
       this.#note(outcome, startedAt);
       const next = this.#next(backend, outcome);
+      this.#told = outcome.error;
       lease.done({
         ...outcome,
         reused: outcome.connectMs === undefined ? undefined : outcome.reused,
@@ -147,13 +169,26 @@ export class HttpLife {
 
   /** One try at one server; over a second connection if the first one had gone stale while idle. */
   async #attempt(backend: LiveBackend, lease: Lease, request: Outgoing): Promise<AttemptOutcome> {
-    const outcome = await this.#forward(backend, lease, request, false);
-    const stale = isStale(request.head, outcome) && !lease.cancelled && !this.#exchange.aborted;
-    return stale ? this.#forward(backend, lease, request, true) : outcome;
+    try {
+      const outcome = await this.#forward(backend, lease, request, false);
+      const stale = isStale(request.head, outcome) && !lease.cancelled && !this.#exchange.aborted;
+      return stale ? await this.#forward(backend, lease, request, true) : outcome;
+    } catch (thrown) {
+      // No lane may do this; if one does, it costs nobody his place on the server.
+      return { ...UNTRIED, error: asVaneError(thrown) };
+    }
   }
 
-  #forward(backend: LiveBackend, lease: Lease, request: Outgoing, fresh: boolean): Promise<AttemptOutcome> {
+  async #forward(
+    backend: LiveBackend,
+    lease: Lease,
+    request: Outgoing,
+    fresh: boolean,
+  ): Promise<AttemptOutcome> {
+    // The server may have gone between the choice of it and now.
+    if (lease.cancelled) return { ...UNTRIED, error: lease.cancelled };
     const { connect, server, tunnel } = backend.config.timeout;
+    const isClosing = () => this.#closing;
     const attempt: Attempt = {
       server: lease.server,
       connections: lease.connections,
@@ -162,7 +197,9 @@ export class HttpLife {
       headers: request.headers,
       timeout: { connect, server, tunnel },
       cancel: undefined,
-      closeAfter: this.#closing,
+      get closeAfter() {
+        return isClosing();
+      },
     };
     lease.onCancel = (reason) => attempt.cancel?.(reason);
     return this.#exchange.forward(attempt);
@@ -177,6 +214,7 @@ export class HttpLife {
     let lease: Lease;
     if ('leave' in got) {
       this.#record.phase = 'queue';
+      this.#record.queuedBehind = backend.queued - 1;
       exchange.onAborted = got.leave;
       if (exchange.aborted) got.leave(exchange.aborted);
       try {
@@ -196,10 +234,12 @@ export class HttpLife {
 
   #note(outcome: AttemptOutcome, startedAt: number): void {
     const record = this.#record;
-    record.phase = PHASES[outcome.phase];
+    const { connectMs, phase, responseStarted } = outcome;
+    // An answer of which nothing could be passed on has not got past its head.
+    record.phase = PHASES[phase === 'data' && !responseStarted ? 'headers' : phase];
     record.status = outcome.status;
-    if (outcome.connectMs === undefined) return;
-    record.connectMs = startedAt - (this.#firstAttemptAt ?? startedAt) + outcome.connectMs;
+    const earlier = startedAt - (this.#firstAttemptAt ?? startedAt);
+    record.connectMs = connectMs === undefined ? undefined : earlier + connectMs;
     record.responseMs = responseTime(outcome);
   }
 
@@ -234,10 +274,23 @@ export class HttpLife {
     const record = this.#record;
     record.error = error;
     record.termination = termination(error, record.phase);
-    if (error.code === 'CLIENT_ABORTED' && record.backend && !record.lease) record.backend.tally.cliAbrt++;
+    if (error.code === 'INTERNAL') {
+      const { frontend, context } = this.#site;
+      context.log.error({ frontend: frontend.name, error: error.stack }, 'request failed within');
+    }
+    // Attempts count what they met themselves; this one ended while there was none.
+    if (CLIENT_FAULTS.has(error.code) && error !== this.#told && record.backend)
+      record.backend.tally.cliAbrt++;
     const answer = responseStarted ? undefined : failureAnswer(error);
-    if (!answer || this.#exchange.aborted?.code === 'CLIENT_ABORTED') return this.#exchange.destroy(error);
-    this.#respond(answer);
+    if (!answer || this.#exchange.aborted?.code === 'CLIENT_ABORTED') {
+      this.#exchange.destroy(error);
+      return;
+    }
+    try {
+      this.#respond(answer);
+    } catch (thrown) {
+      this.#exchange.destroy(asVaneError(thrown));
+    }
   }
 
   #intercept(response: LocalResponse, denied: boolean): void {
@@ -262,7 +315,7 @@ export class HttpLife {
     const { bytesIn, bytesOut, startedAt } = this.#exchange;
     const record = this.#record;
     const totalMs = context.clock.now() - startedAt;
-    frontend.tally.responses.add(record.status);
+    if (record.status !== undefined) frontend.tally.responses.add(record.status);
     frontend.tally.sessions.bin += bytesIn;
     frontend.tally.sessions.bout += bytesOut;
     if (record.backend) {

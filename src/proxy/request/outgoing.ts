@@ -1,5 +1,5 @@
 import type { ClientAddress, LocalResponse, RequestHead } from '../lanes/lane.ts';
-import { claimForwarded, endToEndHeaders } from './headers.ts';
+import { claimForwarded, endToEndHeaders, withHost, withoutListed } from './headers.ts';
 import type { HttpRules } from './rules.ts';
 import { originForm } from './target.ts';
 
@@ -20,8 +20,9 @@ export function outgoing(
   forwardfor: boolean,
   rules: HttpRules,
 ): Outgoing | { readonly kind: 'answer'; readonly response: LocalResponse; readonly denied: boolean } {
+  const given = { ...head, headers: withHost(withoutListed(head.headers), head.host) };
   // Scheme and name before the rules, which may say otherwise; the client's address after them, as in HAProxy.
-  const told = forwardfor ? { ...head, headers: claimForwarded(head) } : head;
+  const told = forwardfor ? { ...given, headers: claimForwarded(given) } : given;
   const ruled = rules(told, client.address);
   if (ruled.kind === 'answer') return ruled;
   const headers = endToEndHeaders(ruled.head.headers);

@@ -1,6 +1,7 @@
 import type { FrontendConfig, HttpRequestRule } from '../../config/runtime.ts';
 import type { LocalResponse, RequestHead } from '../lanes/lane.ts';
 import { compileCondition, type Predicate } from '../rules/condition.ts';
+import { octets } from '../rules/octets.ts';
 import { errorAnswer } from './answers.ts';
 import { withHeader } from './headers.ts';
 import { originForm } from './target.ts';
@@ -31,16 +32,16 @@ export function compileRules(config: FrontendConfig): HttpRules {
         case 'redirect':
           return { kind: 'answer', response: redirect(rule, head), denied: false };
         case 'set-header':
-          head = { ...head, headers: withHeader(head.headers, rule.header, rule.value) };
+          head = setHeader(head, rule.header, octets(rule.value));
           break;
         case 'add-header':
-          head = { ...head, headers: [...head.headers, rule.header, rule.value] };
+          head = { ...head, headers: [...head.headers, rule.header, octets(rule.value)] };
           break;
         case 'del-header':
-          head = { ...head, headers: withHeader(head.headers, rule.header, undefined) };
+          head = setHeader(head, rule.header, undefined);
           break;
         case 'set-path':
-          head = withPath(head, rule.value);
+          head = withPath(head, octets(rule.value));
           break;
       }
     }
@@ -49,32 +50,46 @@ export function compileRules(config: FrontendConfig): HttpRules {
 }
 
 function returned(rule: Extract<HttpRequestRule, { action: 'return' }>): LocalResponse {
-  const headers = rule.contentType === undefined ? [] : ['content-type', rule.contentType];
+  const headers = rule.contentType === undefined ? [] : ['content-type', octets(rule.contentType)];
   return { status: rule.status, headers, body: rule.body, close: false };
 }
 
+/** Redirects that hold for this once only; others may be remembered. */
+const TEMPORARY: ReadonlySet<number> = new Set([302, 303, 307]);
+
 function redirect(rule: Extract<HttpRequestRule, { action: 'redirect' }>, head: RequestHead): LocalResponse {
-  return {
-    status: rule.code,
-    headers: ['location', locationOf(rule, head), 'cache-control', 'no-cache'],
-    body: '',
-    close: false,
-  };
+  const headers = ['location', locationOf(rule, head)];
+  if (TEMPORARY.has(rule.code)) headers.push('cache-control', 'no-cache');
+  return { status: rule.code, headers, body: '', close: false };
 }
 
 function locationOf(rule: Extract<HttpRequestRule, { action: 'redirect' }>, head: RequestHead): string {
+  const to = octets(rule.to);
+  // A request about the whole server (`*`) has no path.
+  const path = head.path === '*' ? '/' : originForm(head);
   switch (rule.type) {
     case 'location':
-      return rule.to;
+      return to;
     case 'prefix':
       // "/" as the prefix means "as it was asked for" (section 4.2, "redirect prefix").
-      return rule.to === '/' ? originForm(head) : `${rule.to}${originForm(head)}`;
+      return to === '/' ? hostless(path) : `${to}${path}`;
     case 'scheme':
-      return `${rule.to}://${head.host}${originForm(head)}`;
+      return `${to}://${head.host}${path}`;
   }
 }
 
+/** A path that no browser takes for a host (RFC 3986, section 4.2): whoever asks for `//elsewhere` stays here. */
+function hostless(path: string): string {
+  return /^\/[/\\]/.test(path) ? `/.${path}` : path;
+}
+
+function setHeader(head: RequestHead, name: string, value: string | undefined): RequestHead {
+  const headers = withHeader(head.headers, name, value);
+  return name.toLowerCase() === 'host' ? { ...head, headers, host: value ?? '' } : { ...head, headers };
+}
+
 function withPath(head: RequestHead, path: string): RequestHead {
+  const site = /^https?:\/\/[^/?]*/i.exec(head.target)?.[0] ?? '';
   const query = head.target.indexOf('?');
-  return { ...head, path, target: query === -1 ? path : `${path}${head.target.slice(query)}` };
+  return { ...head, path, target: `${site}${path}${query === -1 ? '' : head.target.slice(query)}` };
 }

@@ -72,10 +72,16 @@ function readHost(httpVersion: string, target: ParsedTarget, hosts: readonly str
   const { authority } = target;
   if (authority === undefined) return { is: host ?? '' };
   if (!HOST.test(authority)) return { refused: 'bad authority in the request-target' };
-  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+  if (host !== undefined && withoutPort(host, target) !== withoutPort(authority, target)) {
     return { refused: 'Host differs from the request-target' };
   }
   return { is: authority };
+}
+
+/** Two spellings of one authority are one: case means nothing, nor does the port that the scheme implies. */
+function withoutPort(authority: string, { defaultPort }: ParsedTarget): string {
+  const lower = authority.toLowerCase();
+  return lower.endsWith(`:${defaultPort}`) ? lower.slice(0, -`:${defaultPort}`.length) : lower;
 }
 
 function readBody(

@@ -6,29 +6,32 @@ export interface ParsedTarget {
   readonly path: string;
   /** `host[:port]` of an absolute-form target. */
   readonly authority: string | undefined;
+  /** The port that an authority without one means; undefined without an authority. */
+  readonly defaultPort: '80' | '443' | undefined;
 }
 
 /** Octets a request-target may have: visible ASCII, without the fragment sign, which never goes over the wire. */
 const TARGET = /^[!"$-~]+$/;
-const ABSOLUTE = /^https?:\/\/([^/?@]+)([/?].*)?$/i;
+const ABSOLUTE = /^http(s)?:\/\/([^/?@]+)([/?].*)?$/i;
+const NO_AUTHORITY = { authority: undefined, defaultPort: undefined };
 
 /** Undefined: not a target that a proxy for origin servers takes (authority-form, other schemes, userinfo). */
 export function parseTarget(method: string, target: string): ParsedTarget | undefined {
   if (!TARGET.test(target)) return undefined;
   if (target.startsWith('/')) {
-    return { originForm: target, path: pathOf(target), authority: undefined };
+    return { originForm: target, path: pathOf(target), ...NO_AUTHORITY };
   }
   if (target === '*') {
-    return method === 'OPTIONS' ? { originForm: '*', path: '*', authority: undefined } : undefined;
+    return method === 'OPTIONS' ? { originForm: '*', path: '*', ...NO_AUTHORITY } : undefined;
   }
   const parts = ABSOLUTE.exec(target);
-  const authority = parts?.[1];
-  if (!parts || authority === undefined) return undefined;
-  const rest = parts[2] ?? '';
+  const [, secure, authority, rest = ''] = parts ?? [];
+  if (authority === undefined) return undefined;
+  const defaultPort = secure === undefined ? '80' : '443';
   // RFC 9112, section 3.2.4: OPTIONS for an authority without a path is about the whole server.
-  if (rest === '' && method === 'OPTIONS') return { originForm: '*', path: '*', authority };
+  if (rest === '' && method === 'OPTIONS') return { originForm: '*', path: '*', authority, defaultPort };
   const originForm = rest.startsWith('/') ? rest : `/${rest}`;
-  return { originForm, path: pathOf(originForm), authority };
+  return { originForm, path: pathOf(originForm), authority, defaultPort };
 }
 
 /** What goes to an origin server for a target that was understood. */

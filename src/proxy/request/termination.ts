@@ -1,16 +1,16 @@
 import type { VaneError } from '../../core/errors.ts';
 
 /** Where a request was when it ended: HAProxy's letters (configuration manual, section 8.5). */
-export type Phase = 'request' | 'queue' | 'connect' | 'upload' | 'headers' | 'data' | 'local';
+export type Phase = 'request' | 'queue' | 'connect' | 'upload' | 'headers' | 'data';
 
 const PHASE_LETTER: Record<Phase, string> = {
   request: 'R',
   queue: 'Q',
   connect: 'C',
-  upload: 'D',
+  // HAProxy sends the body while it waits for the answer: `cH` is a client that was slow to send a POST.
+  upload: 'H',
   headers: 'H',
   data: 'D',
-  local: 'R',
 };
 
 /**
@@ -19,7 +19,9 @@ const PHASE_LETTER: Record<Phase, string> = {
  */
 export function termination(error: VaneError | undefined, phase: Phase): string {
   if (error === undefined) return '--';
-  return `${causeLetter(error)}${PHASE_LETTER[phase]}`;
+  // It got no place in the queue that it was meant for.
+  const where = error.code === 'QUEUE_FULL' ? 'queue' : phase;
+  return `${causeLetter(error)}${PHASE_LETTER[where]}`;
 }
 
 function causeLetter(error: VaneError): string {

@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { AclTest, Condition, Term } from '../../config/runtime.ts';
 import type { RequestHead } from '../lanes/lane.ts';
+import { octets } from './octets.ts';
 
 /** What rules can look at. TCP connections have no head: tests of it do not match. */
 export interface Sample {
@@ -11,9 +12,6 @@ export interface Sample {
 
 /** A condition made ready to be asked many times. */
 export type Predicate = (sample: Sample) => boolean;
-
-/** Patterns are compared with at most this much of a value: regular expressions must not be fed without end. */
-const MAX_SUBJECT = 8_192;
 
 /**
  * Makes a condition ready (HAProxy configuration manual, section 7.2): any of its groups, each of which needs
@@ -37,7 +35,8 @@ function compileTest(test: AclTest): Predicate {
   if (fetch.kind === 'always_false') return () => false;
   if (match === 'ip') return compileNetworks(test);
   const matches = compileMatch(test);
-  return (sample) => valuesOf(fetch, sample).some((value) => matches(value.slice(0, MAX_SUBJECT)));
+  // Whole values, or padding could push out of sight what a rule is to deny; heads are limited in size.
+  return (sample) => valuesOf(fetch, sample).some(matches);
 }
 
 function compileNetworks({ patterns }: AclTest): Predicate {
@@ -55,11 +54,11 @@ function compileNetworks({ patterns }: AclTest): Predicate {
 function compileMatch({ match, ignoreCase, patterns }: AclTest): (value: string) => boolean {
   if (match === 'found' || match === 'bool' || match === 'ip') return () => true;
   if (match === 'reg') {
-    const expressions = patterns.map((pattern) => new RegExp(pattern, ignoreCase ? 'i' : ''));
+    const expressions = patterns.map((pattern) => new RegExp(octets(pattern), ignoreCase ? 'i' : ''));
     return (value) => expressions.some((expression) => expression.test(value));
   }
   const fold = ignoreCase ? (text: string) => text.toLowerCase() : (text: string) => text;
-  const folded = patterns.map(fold);
+  const folded = patterns.map((pattern) => fold(octets(pattern)));
   const compare = COMPARE[match];
   return (value) => folded.some((pattern) => compare(fold(value), pattern));
 }
@@ -92,11 +91,12 @@ function isDelimited(value: string, pattern: string, delimiters: string): boolea
 }
 
 function valuesOf(fetch: AclTest['fetch'], { src, head }: Sample): readonly string[] {
-  if (fetch.kind === 'src') return [src];
+  if (fetch.kind === 'src') return src === '' ? [] : [src];
   if (!head) return [];
   switch (fetch.kind) {
     case 'path':
-      return [head.path];
+      // A request about the whole server (`*`) has none.
+      return head.path.startsWith('/') ? [head.path] : [];
     case 'url':
       return [head.target];
     case 'method':
@@ -116,8 +116,26 @@ function valuesOf(fetch: AclTest['fetch'], { src, head }: Sample): readonly stri
 function headerValues(headers: readonly string[], name: string): readonly string[] {
   const values: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== name) continue;
-    for (const part of (headers[i + 1] ?? '').split(',')) values.push(part.trim());
+    if (headers[i]?.toLowerCase() === name) values.push(...partsOf(headers[i + 1] ?? ''));
   }
   return values;
+}
+
+/** Cuts at commas, except those in quoted strings (RFC 9110, section 5.6.4); one never closed goes to the end. */
+function partsOf(line: string): readonly string[] {
+  if (!line.includes('"')) return line.split(',').map((part) => part.trim());
+  const parts: string[] = [];
+  let start = 0;
+  let quoted = false;
+  for (let i = 0; i < line.length; i++) {
+    const char = line[i];
+    if (char === '"') quoted = !quoted;
+    else if (char === '\\' && quoted) i++;
+    else if (char === ',' && !quoted) {
+      parts.push(line.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  parts.push(line.slice(start).trim());
+  return parts;
 }

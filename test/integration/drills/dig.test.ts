@@ -49,7 +49,7 @@ backends: { web: { servers: [web.service.consul] } }
       expect(await dig(transport, 'nobody.service.consul')).toMatch(/status: NXDOMAIN/);
     }
     // An instance that turns critical leaves the answers in the commit that says so, as it leaves the proxy.
-    await vane.register('web-2', address('web-2'), { Check: { TTL: '1h', Status: 'critical' } });
+    await vane.fail('service:web-2');
     expect(await short('+notcp', 'web.service.consul')).toEqual([a]);
     await load.stop();
     figure('dig', 'requests failed meanwhile', load.failed.length, '0');

@@ -149,7 +149,7 @@ describe('looking up', () => {
     };
     const clock = new FakeClock();
     const { watcher } = setUp({ clock });
-    watcher.setResolver(resolver);
+    watcher.changeResolver(resolver);
     watcher.start();
     await clock.advanceAsync(2000);
     expect(calls).toBe(3);
@@ -392,6 +392,17 @@ describe('sets', () => {
     watcher.stop();
   });
 
+  test('another reason to be absent is another set, the same reason is not', async () => {
+    const { watcher, resolver, clock, sets } = setUp();
+    watcher.start();
+    for (const why of ['critical: x', 'critical: x', 'critical: y']) {
+      resolver.answer(excluding({ address: '10.0.0.1', port: 80, name: 'web-1', why }));
+      await clock.advanceAsync(1000);
+    }
+    expect(sets.map(({ excluded }) => excluded[0]?.why)).toEqual(['critical: x', 'critical: y']);
+    watcher.stop();
+  });
+
   test('of endpoints with one address and port the first by name stands for all', async () => {
     const { watcher, resolver, sets } = setUp();
     watcher.start();
@@ -451,12 +462,12 @@ describe('settings that change', () => {
     });
     watcher.start();
     await clock.advanceAsync(1500);
-    watcher.setInterval(2000);
+    watcher.changeInterval(2000);
     await clock.advanceAsync(499);
     expect(resolver.asked).toHaveLength(1);
     await clock.advanceAsync(1);
     expect(resolver.asked).toHaveLength(2);
-    watcher.setInterval(10_000);
+    watcher.changeInterval(10_000);
     await clock.advanceAsync(9999);
     expect(resolver.asked).toHaveLength(2);
     await clock.advanceAsync(1);
@@ -472,7 +483,7 @@ describe('settings that change', () => {
     resolver.answer(good(1));
     await settle();
     resolver.notify();
-    watcher.setResolver(second);
+    watcher.changeResolver(second);
     expect(resolver.asked[1]?.signal.aborted).toBe(true);
     expect([resolver.watchers, second.watchers]).toEqual([0, 1]);
     resolver.answer(good(9));
@@ -504,15 +515,23 @@ describe('stop', () => {
     expect(resolver.asked).toHaveLength(1);
   });
 
-  test('by the listener of an event: the set it came with is not told', async () => {
+  test('by the listener of an event: neither another event nor the set it came with is told', async () => {
     const clock = new FakeClock();
-    const { watcher, resolver, told } = setUp({ clock, onEvent: () => watcher.stop() });
+    const kinds: string[] = [];
+    const { watcher, resolver, told } = setUp({
+      clock,
+      onEvent: ({ kind }) => {
+        kinds.push(kind);
+        if (kind === 'recovered') watcher.stop();
+      },
+    });
     watcher.start();
     resolver.answer(failed());
+    await clock.advanceAsync(1000);
+    const inPart = { ...good(1), gap: new VaneError('RESOLVE_FAILED', 'AAAA: SERVFAIL') };
+    resolver.answer(inPart);
     await settle();
-    resolver.answer(good(1));
-    await settle();
-    expect([told, clock.pending]).toEqual([[], 0]);
+    expect([kinds, told, clock.pending]).toEqual([['failing', 'recovered'], [], 0]);
   });
 
   test('start twice is start once', () => {

@@ -147,6 +147,29 @@ describe('leaving', () => {
     watchers.stop();
   });
 
+  test('twice does nothing to who subscribed in between', async () => {
+    const { clock, corp, subscribe, watchers } = setUp();
+    const before = subscribe();
+    before.unsubscribe();
+    const after = subscribe();
+    before.unsubscribe();
+    corp.answer(good(1));
+    await settle();
+    expect(after.told).toEqual(['1']);
+    expect(subscribe().told).toEqual(['1']);
+    watchers.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('stop while listeners are being told: the others hear nothing more', async () => {
+    const { corp, subscribe, watchers } = setUp();
+    watchers.subscribe(web, () => watchers.stop());
+    const second = subscribe();
+    corp.answer(good(1));
+    await settle();
+    expect(second.told).toEqual([]);
+  });
+
   test('stop ends everything', async () => {
     const { clock, corp, subscribe, watchers } = setUp();
     const subscriptions = [subscribe(), subscribe({ port: 81 }), subscribe({ resolvers: 'nobody' })];

@@ -28,6 +28,8 @@ export interface Arrival {
   readonly expectation?: Expectation;
   /** What came behind the head of an upgrade. */
   readonly first?: Buffer;
+  /** Nothing that is parsed behind it can be trusted. */
+  readonly last?: boolean;
 }
 
 interface Waiting extends Arrival {
@@ -58,8 +60,12 @@ export class ClientConnection {
   /** When the first byte came of a head that is not whole yet. */
   #firstByteAt: number | undefined;
   #broken: Broken | undefined;
+  /** The latest request is the last. */
+  #last = false;
   /** No further request is taken. */
   #closing = false;
+  /** It is not to wait for another request. */
+  #emptying = false;
   #cancelTimer: Cancel | undefined;
   #readBefore = 0;
   #writtenBefore = 0;
@@ -88,8 +94,10 @@ export class ClientConnection {
 
   /** A head was read. */
   arrived(arrival: Arrival): void {
-    if (this.#closing) return;
+    if (this.#closing || this.#last) return;
     const now = this.#clock.now();
+    this.#last = arrival.last ?? false;
+    if (this.#last && arrival.response) arrival.response.shouldKeepAlive = false;
     this.#latest = arrival.incoming;
     this.#waiting.push({ ...arrival, startedAt: this.#firstByteAt ?? now, headAt: now });
     this.#firstByteAt = undefined;
@@ -101,8 +109,9 @@ export class ClientConnection {
   unparsable(error: Error & { code?: string }): void {
     // Errors of the connection itself are followed by its end.
     if (this.#closing || this.#broken || !error.code?.startsWith('HPE_')) return;
-    this.#broken = brokenBy(error.code, error.message);
     const latest = this.#latest;
+    if (this.#last && latest?.complete) return;
+    this.#broken = brokenBy(error.code, error.message);
     if (latest?.complete === false && this.#waiting.every(({ incoming }) => incoming !== latest)) {
       this.#current?.abort(this.#broken.error);
       // Nobody waits for an answer to half a request.
@@ -110,8 +119,9 @@ export class ClientConnection {
     } else if (!this.#current) this.#refuse(this.#broken, this.#firstByteAt);
   }
 
-  /** Ends it if it is between two requests. */
+  /** Ends it as soon as it is between two requests. */
   closeIdle(): void {
+    this.#emptying = true;
     if (this.#latest && !this.#current && this.#firstByteAt === undefined) this.#closeNow();
   }
 
@@ -147,6 +157,7 @@ export class ClientConnection {
     if (next) this.#take(next);
     else if (this.#broken) this.#refuse(this.#broken, this.#firstByteAt);
     else if (this.#firstByteAt !== undefined) this.#arm(this.#host.timeouts.httpRequest);
+    else if (this.#emptying) this.#close();
     else this.#arm(this.#host.timeouts.httpKeepAlive);
   }
 
@@ -230,7 +241,7 @@ export class ClientConnection {
   #close(): void {
     this.#closing = true;
     this.#cancelTimer?.();
-    const saidAll = this.#latest?.complete && this.#waiting.length === 0 && !this.#broken;
+    const saidAll = this.#latest?.complete && this.#waiting.length === 0 && !this.#broken && !this.#last;
     if (saidAll) Socket.prototype.destroySoon.call(this.#socket);
     else closeGently(this.#socket, this.#clock);
   }

@@ -80,8 +80,10 @@ export class CompatExchange implements Exchange {
     const { status, headers, body } = response;
     const head = { status, message: undefined, headers: [...headers, ...lengthHeaders(response)] };
     try {
-      // A body that nobody will read ends the connection with this answer.
-      reply.begin({ ...head, framed: true }, response.close || !incoming.complete, () => this.#end());
+      // A body that nobody will read ends the connection with this answer. (Node says that a request without a body
+      // is complete only after this.)
+      const unread = !incoming.complete && !this.head.bodyless;
+      reply.begin({ ...head, framed: true }, response.close || unread, () => this.#end());
     } catch (error) {
       this.destroy(new VaneError('INTERNAL', `answer cannot be sent: ${messageOf(error)}`));
       return;

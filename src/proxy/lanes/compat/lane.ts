@@ -17,6 +17,8 @@ export class CompatLane implements Lane {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, ClientConnection>();
+  /** Requests for upgrades that are served as any others. */
+  readonly #declined = new WeakSet<IncomingMessage>();
 
   constructor(host: LaneHost, { clock }: { readonly clock: Clock }) {
     this.#host = host;
@@ -29,7 +31,7 @@ export class CompatLane implements Lane {
       requestTimeout: 0,
       headersTimeout: 0,
       keepAliveTimeout: 0,
-      shouldUpgradeCallback: wantsWebSocket,
+      shouldUpgradeCallback: (incoming) => this.#mayUpgrade(incoming),
     });
     this.#server.timeout = 0;
     // Node would drop what is above the limit without a word, and we would decide about another request.
@@ -69,7 +71,16 @@ export class CompatLane implements Lane {
     server.on('clientError', (error, socket) => this.#connections.get(socket)?.unparsable(error));
   }
 
+  #mayUpgrade(incoming: IncomingMessage): boolean {
+    const may = wantsWebSocket(incoming);
+    if (!may) this.#declined.add(incoming);
+    return may;
+  }
+
   #arrived(arrival: Arrival): void {
-    this.#connections.get(arrival.incoming.socket)?.arrived(arrival);
+    const { incoming } = arrival;
+    // Node's parser loses what it has read behind an upgrade that is declined.
+    const last = this.#declined.has(incoming);
+    this.#connections.get(incoming.socket)?.arrived({ ...arrival, last });
   }
 }
