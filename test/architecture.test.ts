@@ -106,7 +106,7 @@ const DOORS = [
 const PURE_MODULES = ['node:path', 'node:util', 'node:buffer', 'node:punycode'];
 const PURE_NET = /^import \{(?:\s*(?:isIP|isIPv4|isIPv6|BlockList)\s*,?)+\} from 'node:net';/gm;
 const IMPURE_CALLS =
-  /\b(?:setTimeout|setInterval|setImmediate|Date\.now|new Date\(\)|Math\.random|performance\.now|process\.\w+|fetch\()/g;
+  /\b(?:setTimeout|setInterval|setImmediate|Date\.now|new Date\(\)|Math\.random|performance\.now|(?<!\.)process\.\w+|fetch\()/g;
 
 describe('purity', () => {
   const pure = files.filter(({ path }) => matches(path, PURE) && !matches(path, DOORS));

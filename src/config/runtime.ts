@@ -143,7 +143,7 @@ export interface DomainSource extends SourceCommon {
   readonly kind: 'domain';
   /** Lower case, without a trailing dot. */
   readonly domain: string;
-  /** Asked for A/AAAA with this port when the answer carries none; undefined: the answer must (SRV, registry). */
+  /** Goes before what an answer says (SRV, registry), and is needed where it says none (A, AAAA). */
   readonly port: number | undefined;
   /** `builtin` or the id of a `resolvers` section. */
   readonly resolvers: string;

@@ -7,7 +7,7 @@ import type { Log } from '../core/log.ts';
 import type { DiscoveredSet } from '../discovery/discovered-set.ts';
 import type { Subscription, Watchers } from '../discovery/watchers.ts';
 import type { ServerCheckTarget } from '../health/server-check.ts';
-import { addressCandidate, endpointCandidate } from './candidates.ts';
+import { addressCandidate, endpointCandidates } from './candidates.ts';
 import { DrainTally, logTransition } from './events.ts';
 import { Outage } from './outage.ts';
 
@@ -158,7 +158,7 @@ export class BackendControl {
 
   #answered(source: DomainSource, { endpoints, excluded }: DiscoveredSet): void {
     const why = new Map(excluded.map((one) => [`${one.address} ${one.port}`, one.why]));
-    const candidates = endpoints.map((endpoint) => endpointCandidate(source, endpoint));
+    const candidates = endpointCandidates(source, endpoints);
     this.#discovered(source, candidates, {
       present: `found by ${source.domain}`,
       absent: (id) => {

@@ -9,12 +9,23 @@ export function addressCandidate(source: AddressSource): Candidate {
 }
 
 /**
- * A server that a `domain:` entry stands for at the moment. What the source of names says of its share multiplies
- * what the entry says.
+ * The servers that a `domain:` entry stands for at the moment. What the source of names says of a server's share
+ * multiplies what the entry says. Priorities count among the servers of one name only: the best of each name is of the
+ * first tier, whether nameservers call it 0, 1 or 10.
  */
-export function endpointCandidate(source: DomainSource, endpoint: Endpoint): Candidate {
-  const { name, address, port, weight, priority } = endpoint;
-  return { ...common(source), name, address, port, weight: source.weight * weight, tier: priority };
+export function endpointCandidates(
+  source: DomainSource,
+  endpoints: readonly Endpoint[],
+): readonly Candidate[] {
+  const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return endpoints.map(({ name, address, port, weight, priority }) => ({
+    ...common(source),
+    name,
+    address,
+    port,
+    weight: source.weight * weight,
+    tier: priorities.indexOf(priority),
+  }));
 }
 
 function common({ backup, maxconn, drain }: ServerSource): Pick<Candidate, 'backup' | 'maxconn' | 'drain'> {

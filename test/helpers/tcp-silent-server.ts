@@ -15,26 +15,22 @@ const LISTEN = `
  */
 export async function silentServer(): Promise<{ port: number; close: () => Promise<void> }> {
   const child = spawn(process.execPath, ['-e', LISTEN], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(child.stdout, 'data');
-  const port = Number(line);
-  child.kill('SIGSTOP');
   const fillers: Socket[] = [];
-  const dial = () => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => {});
-    fillers.push(socket);
+  const close = async () => {
+    for (const socket of fillers) socket.destroy();
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   };
-  // One more than the queue takes: as long as one of them hangs, it is full.
-  for (let i = 0; i < 4; i++) dial();
-  await eventually(() => {
-    expect(fillers.filter((socket) => !socket.connecting)).toHaveLength(2);
-  });
-  return {
-    port,
-    async close() {
-      for (const socket of fillers) socket.destroy();
-      child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    },
-  };
+  try {
+    const [line] = await once(child.stdout, 'data');
+    const port = Number(line);
+    child.kill('SIGSTOP');
+    // More than the queue takes: as long as some of them hang, it is full.
+    for (let i = 0; i < 4; i++) fillers.push(connect(port, '127.0.0.1').on('error', () => {}));
+    await eventually(() => expect(fillers.filter((socket) => !socket.connecting)).toHaveLength(2));
+    return { port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

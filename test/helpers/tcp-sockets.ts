@@ -101,17 +101,12 @@ export async function sendMuch(socket: Socket, total: number): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Open sockets and running timers of this process, by name and number. */
-function resources(): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = { TCPSocketWrap: 0, Timeout: 0 };
-  for (const name of process.getActiveResourcesInfo()) {
-    if (name in counts) counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
+/** Counts this process's sockets now; the returned function waits until there are no more of them than then. */
+export function noSocketLeft(): () => Promise<void> {
+  const before = openSockets();
+  return () => eventually(() => expect(openSockets()).toBeLessThanOrEqual(before));
 }
 
-/** Counts sockets now; the returned function waits until there are no more of them than then. */
-export function noSocketLeft(): () => Promise<void> {
-  const before = resources().TCPSocketWrap ?? 0;
-  return () => eventually(() => expect(resources().TCPSocketWrap).toBeLessThanOrEqual(before));
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
 }
