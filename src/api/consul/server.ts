@@ -1,11 +1,9 @@
-import type { AddressInfo } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { BindAddress } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
-import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
-import { Connections } from '../connections.ts';
+import { HttpDoor } from '../http-door.ts';
 import type { ScriptChecks } from './check-request.ts';
 import type { ApiContext, ChecksPort } from './context.ts';
 import { ParkedQueries } from './parked-queries.ts';
@@ -58,64 +56,51 @@ export function createConsulApi(options: ConsulApiOptions): ConsulApi {
 
 class Server implements ConsulApi {
   readonly name = 'consul api';
-  readonly #options: ConsulApiOptions;
   readonly #parked: ParkedQueries;
-  readonly #connections: Connections;
-  readonly #fastify: FastifyInstance;
-  #stopping: Promise<void> | undefined;
+  readonly #door: HttpDoor;
 
   constructor(options: ConsulApiOptions) {
-    this.#options = options;
-    this.#connections = new Connections(options.connectionsPerClient ?? 1_000);
     this.#parked = new ParkedQueries({
       catalog: options.registry.catalog,
       clock: options.clock,
       limit: options.parkedQueries ?? 10_000,
     });
-    this.#fastify = this.#build();
+    const server = this.#build();
+    this.#door = new HttpDoor(server, {
+      ...options,
+      name: this.name,
+      maxConnections: MAX_CONNECTIONS,
+      connectionsPerClient: options.connectionsPerClient ?? 1_000,
+    });
+    mount(server, {
+      routes: consulRoutes({ ...options, parked: this.#parked }),
+      bindHost: options.bind.host,
+      connections: this.#door.connections,
+      maxBody: MAX_BODY,
+      closing: () => this.#door.stopping,
+      log: options.log,
+    });
   }
 
   get port(): number {
-    const address: AddressInfo | string | null = this.#fastify.server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
+    return this.#door.port;
   }
 
   get waiting(): number {
     return this.#parked.size;
   }
 
-  async start(): Promise<void> {
-    const { host, port } = this.#options.bind;
-    try {
-      await this.#fastify.listen({ host, port });
-    } catch (error) {
-      await this.#fastify.close();
-      throw new VaneError('BIND_FAILED', `consul api on ${host}:${port}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-    this.#options.log.info({ host, port: this.port }, 'consul api listens');
+  start(): Promise<void> {
+    return this.#door.start();
   }
 
   stop(deadline: number): Promise<void> {
-    this.#stopping ??= this.#stop(deadline);
-    return this.#stopping;
-  }
-
-  async #stop(deadline: number): Promise<void> {
-    const { clock } = this.#options;
     this.#parked.release();
-    this.#connections.endIdle();
-    const cancel = clock.after(deadline - clock.now(), () => this.#fastify.server.closeAllConnections());
-    try {
-      await this.#fastify.close();
-    } finally {
-      cancel();
-    }
+    return this.#door.stop(deadline);
   }
 
   #build(): FastifyInstance {
-    const server = fastify({
+    return fastify({
       logger: false,
       bodyLimit: MAX_BODY,
       exposeHeadRoutes: false,
@@ -131,17 +116,5 @@ class Server implements ConsulApi {
         reply.raw.end('Bad Request');
       },
     });
-    server.server.maxConnections = MAX_CONNECTIONS;
-    this.#connections.watch(server.server);
-
-    mount(server, {
-      routes: consulRoutes({ ...this.#options, parked: this.#parked }),
-      bindHost: this.#options.bind.host,
-      connections: this.#connections,
-      maxBody: MAX_BODY,
-      closing: () => this.#stopping !== undefined,
-      log: this.#options.log,
-    });
-    return server;
   }
 }

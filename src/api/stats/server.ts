@@ -1,11 +1,11 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { BindAddress } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
-import { messageOf, VaneError } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../observe/metrics.ts';
-import { Connections } from '../connections.ts';
+import { HttpDoor } from '../http-door.ts';
 import { isServedHost } from '../served-host.ts';
 import { scrapeFilter } from './scrape-filter.ts';
 
@@ -64,47 +64,29 @@ type Handler = (query: URLSearchParams) => Answer | Promise<Answer>;
 class Server implements StatsApi {
   readonly name = 'stats api';
   readonly #options: StatsApiOptions;
-  readonly #connections = new Connections(CONNECTIONS_PER_CLIENT);
-  readonly #fastify: FastifyInstance;
-  #stopping: Promise<void> | undefined;
+  readonly #door: HttpDoor;
 
   constructor(options: StatsApiOptions) {
     this.#options = options;
-    this.#fastify = this.#build();
+    const server = this.#build();
+    this.#door = new HttpDoor(server, {
+      ...options,
+      name: this.name,
+      maxConnections: MAX_CONNECTIONS,
+      connectionsPerClient: CONNECTIONS_PER_CLIENT,
+    });
   }
 
   get port(): number {
-    const address = this.#fastify.server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
+    return this.#door.port;
   }
 
-  async start(): Promise<void> {
-    const { host, port } = this.#options.bind;
-    try {
-      await this.#fastify.listen({ host, port });
-    } catch (error) {
-      await this.#fastify.close();
-      throw new VaneError('BIND_FAILED', `stats api on ${host}:${port}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-    this.#options.log.info({ host, port: this.port }, 'stats api listens');
+  start(): Promise<void> {
+    return this.#door.start();
   }
 
   stop(deadline: number): Promise<void> {
-    this.#stopping ??= this.#stop(deadline);
-    return this.#stopping;
-  }
-
-  async #stop(deadline: number): Promise<void> {
-    const { clock } = this.#options;
-    this.#connections.endIdle();
-    const cancel = clock.after(deadline - clock.now(), () => this.#fastify.server.closeAllConnections());
-    try {
-      await this.#fastify.close();
-    } finally {
-      cancel();
-    }
+    return this.#door.stop(deadline);
   }
 
   #build(): FastifyInstance {
@@ -121,10 +103,8 @@ class Server implements StatsApi {
         void this.#send(reply, { status: 400, body: 'Bad Request\n' });
       },
     });
-    server.server.maxConnections = MAX_CONNECTIONS;
-    this.#connections.watch(server.server);
     server.addHook('onRequest', async (request, reply) => {
-      reply.raw.once('close', this.#connections.begin(request.raw.socket));
+      reply.raw.once('close', this.#door.connections.begin(request.raw.socket));
       const refusal = this.#refusal(request, reply);
       if (refusal) await this.#send(reply, refusal);
     });
@@ -185,7 +165,7 @@ class Server implements StatsApi {
   }
 
   #send(reply: FastifyReply, { status, body, type = 'text/plain; charset=utf-8' }: Answer): FastifyReply {
-    if (this.#stopping) reply.header('Connection', 'close');
+    if (this.#door.stopping) reply.header('Connection', 'close');
     return reply
       .code(status)
       .header('Content-Type', type)

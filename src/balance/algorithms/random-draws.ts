@@ -1,5 +1,5 @@
-import type { Algorithm, AlgorithmDeps } from '../algorithms.ts';
 import type { ServerSnapshot } from '../server.ts';
+import type { Algorithm, AlgorithmDeps } from './algorithm.ts';
 
 /** `balance random(draws)`: the least loaded of a few servers drawn by weight ("power of two choices"). */
 export class RandomDraws implements Algorithm {

@@ -1,5 +1,5 @@
-import type { Algorithm } from '../algorithms.ts';
 import type { ServerSnapshot } from '../server.ts';
+import type { Algorithm } from './algorithm.ts';
 import { Turns } from './turns.ts';
 
 /** `balance roundrobin`: each in turn, by weight. */
