@@ -49,11 +49,7 @@ export function expandVariables(
 /** `$${`, or `${` up to its closing brace or, lacking one, to the end. */
 const REFERENCE = /\$\$\{|\$\{[^}]*\}?/g;
 
-function fillIn(
-  reference: string,
-  { env, secret }: Variables,
-  report: (message: string) => void,
-): string {
+function fillIn(reference: string, { env, secret }: Variables, report: (message: string) => void): string {
   const path = /^\$\{file:([^}]+)\}$/.exec(reference)?.[1];
   if (path !== undefined) {
     try {
@@ -65,7 +61,9 @@ function fillIn(
   }
   const match = /^\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}$/.exec(reference);
   if (!match) {
-    report(`expected \${NAME}, \${NAME:-default} or \${file:PATH}, found ${reference} (a literal \${ is written $\${)`);
+    report(
+      `expected \${NAME}, \${NAME:-default} or \${file:PATH}, found ${reference} (a literal \${ is written $\${)`,
+    );
     return '';
   }
   const [, name = '', fallback] = match;

@@ -27,11 +27,7 @@ const MOST_NODES = 300_000;
 const DEEPEST = 32;
 
 /** Reads YAML 1.2 (one document) and fills in variables. Never throws. */
-export function readYaml(
-  file: string,
-  text: string,
-  variables: Variables,
-): YamlFile {
+export function readYaml(file: string, text: string, variables: Variables): YamlFile {
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {

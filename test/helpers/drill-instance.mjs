@@ -45,7 +45,9 @@ async function answer(name, request, response) {
     const before = pathname === '/slow' ? body.length / 2 : 0;
     if (before > 0) response.write(body.slice(0, before));
     if (ms > 0) await sleep(ms);
-    if (request.method === 'POST' && sent !== searchParams.get('id')) response.destroy();
+    // Every POST but one to /empty brings its id as its body.
+    const wanted = request.method === 'POST' && pathname !== '/empty' ? searchParams.get('id') : '';
+    if (sent !== wanted) response.destroy();
     response.end(body.slice(before));
   } catch {
     // The client went away while it was sending.

@@ -46,10 +46,10 @@ export const MIXED: readonly Client[] = [
   { method: 'POST', path: '/post?ms=60', keepAlive: true },
   { method: 'POST', path: '/post?ms=60', keepAlive: false },
   { method: 'POST', path: '/post', keepAlive: true },
-  { method: 'POST', path: '/post', keepAlive: false },
+  // Nothing of them would stand in the way of sending them again, but that they are POSTs.
+  { method: 'POST', path: '/empty?ms=60', keepAlive: true },
+  { method: 'POST', path: '/empty', keepAlive: false },
 ];
-
-export const GETS: readonly Client[] = MIXED.filter(({ method }) => method === 'GET');
 
 /** Clients that go on until they are told to stop, and what they were answered. */
 export class Load {
@@ -110,7 +110,7 @@ export function ask(
 ): Promise<Answered> {
   const id = `${process.pid}-${++requests}`;
   const target = `${path}${path.includes('?') ? '&' : '?'}id=${id}`;
-  const body = method === 'POST' ? id : undefined;
+  const body = method === 'POST' ? (path.startsWith('/empty') ? '' : id) : undefined;
   const startedAt = performance.now();
   return new Promise((resolve) => {
     let answer: IncomingMessage | undefined;

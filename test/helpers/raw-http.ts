@@ -125,6 +125,8 @@ export class RawOrigin {
   #serve(socket: Socket): void {
     let received = '';
     let headSeen = false;
+    /** Octets that must have come before it is worth another look: large bodies come in many pieces. */
+    let wanted = 0;
     const connection: OriginConnection = {
       socket,
       pending: () => received,
@@ -135,7 +137,8 @@ export class RawOrigin {
     socket.on('end', () => socket.end());
     socket.on('data', (bytes: Buffer) => {
       received += bytes.toString('latin1');
-      for (;;) {
+      while (received.length >= wanted) {
+        wanted = 0;
         const end = received.indexOf('\r\n\r\n');
         if (end < 0) return;
         if (!headSeen) {
@@ -143,7 +146,10 @@ export class RawOrigin {
           this.onHead?.(connection, received.slice(0, end + 4));
         }
         const request = takeMessage(received);
-        if (!request) return;
+        if (!request) {
+          wanted = wholeLength(received);
+          return;
+        }
         headSeen = false;
         received = received.slice(request.raw.length);
         this.requests.push(request);
@@ -173,6 +179,13 @@ export function takeMessage(text: string, options: TakeOptions = {}): RawMessage
   if (length === undefined || text.length < start + length) return undefined;
   const raw = text.slice(0, start + length);
   return { line, headers, body: raw.slice(start), trailers: [], raw };
+}
+
+/** How long the first message of a text will be at least, as far as it says so itself. */
+function wholeLength(text: string): number {
+  const end = text.indexOf('\r\n\r\n') + 4;
+  const [length] = /^content-length: (\d+)/im.exec(text.slice(0, end))?.slice(1) ?? [];
+  return end + Number(length ?? 0);
 }
 
 function isBodyless(line: string, method: string | undefined): boolean {

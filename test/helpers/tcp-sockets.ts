@@ -2,6 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { eventually } from './eventually.ts';
+import { settle } from './fake-clock.ts';
 
 /** Servers and sockets of one test file: `close()` in `afterEach` ends all of them. */
 export class TcpBench {
@@ -9,8 +10,16 @@ export class TcpBench {
   readonly #sockets = new Set<Socket>();
 
   /** A listener on loopback whose connections may be half-closed, none of which ever throws. */
-  async listen(onConnection: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
-    const server = createServer({ allowHalfOpen: true }, (socket) => onConnection(this.keep(socket)));
+  listen(onConnection: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
+    return this.accept((socket) => onConnection(this.keep(socket)));
+  }
+
+  /** A listener on loopback that leaves its connections, which may be half-closed, to whoever takes them. */
+  async accept(onConnection: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#sockets.add(socket);
+      onConnection(socket);
+    });
     this.#servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -32,22 +41,21 @@ export class TcpBench {
   /** Both ends of one connection. `ours` carries no listener. */
   async pair(): Promise<{ ours: Socket; theirs: Socket }> {
     const { promise, resolve } = Promise.withResolvers<Socket>();
-    const { port, server } = await this.listen(resolve);
+    const { port, server } = await this.accept(resolve);
     const theirs = await this.dial(port);
     const ours = await promise;
     server.close();
-    ours.removeAllListeners('error');
     return { ours, theirs };
   }
 
   keep(socket: Socket): Socket {
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
     return socket.on('error', () => {});
   }
 
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
     await Promise.all(this.#servers.splice(0).map((server) => new Promise((done) => server.close(done))));
   }
 }
@@ -101,8 +109,10 @@ export async function sendMuch(socket: Socket, total: number): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Counts this process's sockets now; the returned function waits until there are no more of them than then. */
-export function noSocketLeft(): () => Promise<void> {
+/** Counts this process's sockets; the returned function waits until there are no more of them than before. */
+export async function noSocketLeft(): Promise<() => Promise<void>> {
+  // Those of an earlier test count until their closing is complete.
+  await settle();
   const before = openSockets();
   return () => eventually(() => expect(openSockets()).toBeLessThanOrEqual(before));
 }

@@ -112,10 +112,15 @@ describe('a connection that cannot be made', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('rejects with the reason of a signal that was aborted before', async () => {
+  test('rejects with the reason of a signal that was aborted before, without dialling', async () => {
+    let dialled = 0;
+    const { port } = await bench.listen(() => dialled++);
     const reason = new VaneError('STOPPING', 'enough');
-    const { port } = await bench.listen((socket) => socket.resume());
     expect(await failure(dial(port, { signal: AbortSignal.abort(reason) }))).toBe(reason);
+    // Connections are accepted in the order in which they were made.
+    bench.keep(await dial(port));
+    await eventually(() => expect(dialled).toBeGreaterThan(0));
+    expect(dialled).toBe(1);
   });
 });
 
@@ -127,7 +132,7 @@ describe('a server that does not answer', () => {
   afterAll(() => silent.close());
 
   test('times out, and leaves neither socket nor timer', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const clock = new FakeClock();
     const connecting = failure(dial(silent.port, { clock, timeout: 300 }));
     clock.advance(299);
@@ -142,7 +147,7 @@ describe('a server that does not answer', () => {
   });
 
   test('is given up when the signal is aborted, and leaves neither socket nor timer', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const clock = new FakeClock();
     const abort = new AbortController();
     const connecting = failure(dial(silent.port, { clock, signal: abort.signal }));

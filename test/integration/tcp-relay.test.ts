@@ -1,3 +1,5 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -84,7 +86,7 @@ describe('bytes', () => {
   });
 
   test('large transfers in both directions at once arrive as they were sent', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const { client, server, moving } = await setUp();
     const atServer = new Heard(server);
     const atClient = new Heard(client);
@@ -135,7 +137,7 @@ describe('bytes', () => {
 
 describe('the end of one direction', () => {
   test.each(SIDES)('of the %s is passed on, and the other direction goes on', async (side) => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const setup = await setUp();
     const { sender, taker } = from(side, setup);
     const asked = new Heard(taker);
@@ -152,23 +154,45 @@ describe('the end of one direction', () => {
   });
 
   test.each(SIDES)('of the %s is passed on only behind all its bytes', async (side) => {
+    const left = await noSocketLeft();
     const setup = await setUp();
-    const { sender, taker, nearTaker } = from(side, setup);
+    const { sender, taker, nearSender, nearTaker } = from(side, setup);
     taker.pause();
-    const sending = sendMuch(sender, LARGE);
-    await eventually(() => expect(nearTaker.writableNeedDrain).toBe(true));
+    const sent = await sendUntilHeld(side, setup);
+    sender.resume().end();
+    await eventually(() => expect(nearSender.readableEnded).toBe(true));
+    // The other direction ends first: what is still held must not be forgotten.
+    taker.end();
+    await eventually(() => expect(nearTaker.readableEnded).toBe(true));
+    await settle();
     const heard = new Heard(taker);
     taker.resume();
-    const digest = await sending;
-    sender.end();
-    taker.end();
     expect(await setup.moving.ended).toMatchObject({ error: undefined });
-    await eventually(() => expect(heard).toMatchObject({ bytes: LARGE, ended: true }), 20_000);
-    expect(heard.digest).toBe(digest);
+    await eventually(() => expect(heard).toMatchObject({ bytes: sent.length, ended: true }));
+    expect(heard.digest).toBe(createHash('sha256').update(sent).digest('hex'));
+    await left();
+  });
+
+  test.each(SIDES)('of the %s that was told before the relay began is passed on', async (side) => {
+    const pairs = { client: await bench.pair(), server: await bench.pair() };
+    const { ours, theirs } = pairs[side];
+    theirs.end();
+    await eventually(() => expect(ours.readableEnded).toBe(true));
+    const other = pairs[side === 'client' ? 'server' : 'client'].theirs;
+    const heard = new Heard(other);
+    const moving = relay({
+      client: pairs.client.ours,
+      server: pairs.server.ours,
+      clock: systemClock,
+      idle: 0,
+    });
+    await eventually(() => expect(heard.ended).toBe(true));
+    other.end();
+    expect((await moving.ended).error).toBeUndefined();
   });
 
   test('of both at once leaves nothing', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const { client, server, moving } = await setUp();
     client.resume().end();
     server.resume().end();
@@ -182,7 +206,7 @@ describe('a side that breaks', () => {
     ['client', 'CLIENT_ABORTED'],
     ['server', 'UPSTREAM_CLOSED'],
   ] as const)('the %s: the other is reset', async (side, code) => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const setup = await setUp();
     const { sender, taker } = from(side, setup);
     const heard = new Heard(taker);
@@ -198,23 +222,22 @@ describe('a side that breaks', () => {
     ['client', 'CLIENT_ABORTED'],
     ['server', 'UPSTREAM_CLOSED'],
   ] as const)('the %s after its end: all that it said still arrives', async (side, code) => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const setup = await setUp();
-    const { sender, taker, nearSender, nearTaker } = from(side, setup);
+    const { sender, taker, nearSender } = from(side, setup);
     // More than the system's buffers take, so that part of it waits in the relay.
     taker.pause();
-    const digest = await sendUntilHeld(sender, nearTaker);
+    const sent = await sendUntilHeld(side, setup);
     sender.end();
     await eventually(() => expect(nearSender.readableEnded).toBe(true));
     // It has closed for good: the answer meets a reset.
     sender.destroy();
-    taker.write('an answer that nobody wants');
-    await eventually(() => expect(nearSender.destroyed).toBe(true));
+    await answerUntilBroken(taker, nearSender);
     const heard = new Heard(taker);
     taker.resume();
     await eventually(() => expect(heard.ended).toBe(true), 20_000);
-    expect(heard.digest).toBe(digest.hash);
-    expect(heard.bytes).toBe(digest.bytes);
+    expect(heard.bytes).toBe(sent.length);
+    expect(heard.digest).toBe(createHash('sha256').update(sent).digest('hex'));
     taker.write('and some more that is dropped');
     taker.end();
     expect((await setup.moving.ended).error).toMatchObject({ code });
@@ -223,15 +246,14 @@ describe('a side that breaks', () => {
   });
 
   test('after its end is not waited for longer than five seconds without a move', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const clock = new FakeClock();
     const { client, server, nearClient, moving } = await setUp({ clock, idle: 60_000 });
     const heard = new Heard(server);
     client.end('bye');
     await eventually(() => expect(heard.ended).toBe(true));
     client.destroy();
-    server.write('who is there?');
-    await eventually(() => expect(nearClient.destroyed).toBe(true));
+    await answerUntilBroken(server, nearClient);
     await settle();
     clock.advance(4_999);
     expect(clock.pending).toBe(1);
@@ -242,11 +264,36 @@ describe('a side that breaks', () => {
     await left();
   });
 
+  test('after its end, with the other in the midst of sending: the rest is dropped, and then it is over', async () => {
+    const left = await noSocketLeft();
+    const clock = new FakeClock();
+    const { client, server, nearClient, nearServer, moving } = await setUp({ clock, idle: 60_000 });
+    const heard = new Heard(server);
+    client.pause();
+    client.end('a question');
+    await eventually(() => expect(heard.ended).toBe(true));
+    const sending = sendMuch(server, LARGE);
+    await eventually(() => expect(nearServer.isPaused()).toBe(true));
+    client.resetAndDestroy();
+    await eventually(() => expect(nearClient.destroyed).toBe(true));
+    const taken = moving.bytesToClient;
+    await sending;
+    server.end();
+    const end = await moving.ended;
+    expect(end.error).toMatchObject({ code: 'CLIENT_ABORTED' });
+    // No byte counts as passed on that had nobody to go to.
+    expect(end.bytesToClient).toBe(taken);
+    expect(heard.error).toBeUndefined();
+    expect(clock.pending).toBe(0);
+    await left();
+  });
+
   test('before the relay began ends it at once', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const [toClient, toServer] = await Promise.all([bench.pair(), bench.pair()]);
     const heard = new Heard(toServer.theirs);
     toClient.ours.destroy();
+    await once(toClient.ours, 'close');
     const moving = relay({ client: toClient.ours, server: toServer.ours, clock: systemClock, idle: 1_000 });
     expect((await moving.ended).error).toMatchObject({ code: 'CLIENT_ABORTED' });
     await eventually(() => expect(heard.error).toBe('ECONNRESET'));
@@ -265,7 +312,7 @@ describe('a side that breaks', () => {
 
 describe('silence', () => {
   test('of both for too long ends the relay, by the real clock', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const { client, server, moving } = await setUp({ idle: 50 });
     const heard = [new Heard(client), new Heard(server)];
     expect((await moving.ended).error).toMatchObject({ code: 'CLIENT_TIMEOUT' });
@@ -314,8 +361,12 @@ describe('silence', () => {
     const clock = new FakeClock();
     const { client, server, moving } = await setUp({ clock, idle: 1_000 });
     const heard = new Heard(server);
+    client.write('question');
+    await eventually(() => expect(heard.text).toBe('question'));
+    server.write('wait');
+    await eventually(() => expect(moving.bytesToClient).toBe(4));
     clock.advance(900);
-    client.end('question');
+    client.end();
     await eventually(() => expect(heard.ended).toBe(true));
     clock.advance(999);
     expect(clock.pending).toBe(1);
@@ -338,7 +389,7 @@ describe('silence', () => {
 
 describe('a cut', () => {
   test('resets both sides and says why, once', async () => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const clock = new FakeClock();
     const { client, server, moving } = await setUp({ clock, idle: 1_000 });
     const heard = [new Heard(client), new Heard(server)];
@@ -352,7 +403,7 @@ describe('a cut', () => {
   });
 
   test.each(SIDES)('while the end of the %s is being passed on leaks nothing', async (side) => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const setup = await setUp();
     const { sender, taker, nearSender } = from(side, setup);
     const heard = new Heard(taker);
@@ -368,11 +419,11 @@ describe('a cut', () => {
   });
 
   test.each(SIDES)('while bytes of the %s wait is not taken for their end', async (side) => {
-    const left = noSocketLeft();
+    const left = await noSocketLeft();
     const setup = await setUp();
-    const { sender, taker, nearSender, nearTaker } = from(side, setup);
+    const { sender, taker, nearSender } = from(side, setup);
     taker.pause();
-    await sendUntilHeld(sender, nearTaker);
+    await sendUntilHeld(side, setup);
     sender.end();
     await eventually(() => expect(nearSender.readableEnded).toBe(true));
     setup.moving.cut(new VaneError('SERVER_REMOVED', 'gone'));
@@ -384,17 +435,27 @@ describe('a cut', () => {
   });
 });
 
-/** Sends little by little until the relay cannot pass everything on: the bytes that wait there are the last ones. */
-async function sendUntilHeld(sender: Socket, nearTaker: Socket): Promise<{ bytes: number; hash: string }> {
-  const parts: string[] = [];
-  let bytes = 0;
-  while (nearTaker.writableLength === 0) {
-    parts.push(await sendMuch(sender, 30_000));
-    bytes += 30_000;
-    await eventually(() => expect(sender.writableLength).toBe(0));
-    await settle();
+/** Sends little by little until the relay cannot pass everything on: the last bytes wait there. Returns all of them. */
+async function sendUntilHeld(side: Side, setup: Setup): Promise<Buffer> {
+  const { sender, nearTaker } = from(side, setup);
+  const sent: Buffer[] = [];
+  for (let bytes = 0; nearTaker.writableLength === 0; ) {
+    // Less than a full buffer, so that the sender is not held back and its end is seen.
+    const chunk = randomBytes(60_000);
+    sent.push(chunk);
+    bytes += chunk.length;
+    sender.write(chunk);
+    await eventually(() => expect(setup.moving.bytesToServer + setup.moving.bytesToClient).toBe(bytes));
   }
-  throw new Error(`${parts.length} ${bytes}`);
+  return Buffer.concat(sent);
+}
+
+/** Nothing is read of a side that has ended, so that only writing to it meets its reset. */
+function answerUntilBroken(taker: Socket, nearSender: Socket): Promise<void> {
+  return eventually(() => {
+    taker.write('an answer that nobody wants');
+    expect(nearSender.destroyed).toBe(true);
+  });
 }
 
 /** Counts the timers that were ever started. */

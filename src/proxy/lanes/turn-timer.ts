@@ -49,7 +49,10 @@ export class TurnTimer {
     if (side === undefined) return;
     const left = this.#last + this.#limits[side] - this.#clock.now();
     // Timers may fire a fraction early; a whole millisecond avoids spinning on it.
-    if (left > 0) return this.#arm(Math.max(1, left));
+    if (left > 0) {
+      this.#arm(Math.max(1, left));
+      return;
+    }
     this.#side = undefined;
     this.#onStall(side);
   }

@@ -210,6 +210,8 @@ export class HttpLife {
     const { clock } = this.#site.context;
     const before = this.#record.queuedMs ?? 0;
     const since = clock.now();
+    // What an earlier attempt had reached does not hold for this one.
+    Object.assign(this.#record, { phase: 'connect', connectMs: undefined, responseMs: undefined });
     const got = backend.acquire(want);
     let lease: Lease;
     if ('leave' in got) {
@@ -302,8 +304,8 @@ export class HttpLife {
   }
 
   #respond(response: LocalResponse): void {
-    this.#record.status = response.status;
     this.#exchange.respond({ ...response, close: response.close || this.#closing });
+    this.#record.status = response.status;
   }
 
   get #closing(): boolean {

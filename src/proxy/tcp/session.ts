@@ -130,6 +130,12 @@ export class TcpSession {
       let server: Socket;
       try {
         server = await this.#connect(backend, lease);
+        // Said while the connection was on its way here.
+        const stopped = this.#stopped ?? lease.cancelled;
+        if (stopped) {
+          server.destroy();
+          throw stopped;
+        }
       } catch (thrown) {
         const error = asVaneError(thrown);
         const next = this.#next(backend, error);
@@ -141,7 +147,7 @@ export class TcpSession {
         if (next === 'retry') await this.#pause(backend, error);
         continue;
       }
-      // No promise is waited for between the end of `connect` and here: nobody listens to the socket meanwhile.
+      // Nothing is waited for between that and the relay: nobody listens to the socket meanwhile.
       return this.#relay(backend, lease, server, startedAt);
     }
   }
@@ -171,24 +177,14 @@ export class TcpSession {
     return lease;
   }
 
-  /** A connection to the server; what has come in between ends it. */
   async #connect(backend: LiveBackend, lease: Lease): Promise<Socket> {
-    const abort = new AbortController();
-    const onStop: Stop = (reason) => abort.abort(reason);
     const stopped = this.#stopped ?? lease.cancelled;
     if (stopped) throw stopped;
+    const abort = new AbortController();
+    const onStop: Stop = (reason) => abort.abort(reason);
     lease.onCancel = onStop;
-    try {
-      const { connect: timeout } = backend.config.timeout;
-      const socket = await this.#interruptible(onStop, () =>
-        lease.connections.connect(timeout, abort.signal),
-      );
-      if (!abort.signal.aborted) return socket;
-      socket.destroy();
-      throw abort.signal.reason;
-    } finally {
-      lease.onCancel = undefined;
-    }
+    const { connect: timeout } = backend.config.timeout;
+    return await this.#interruptible(onStop, () => lease.connections.connect(timeout, abort.signal));
   }
 
   async #relay(backend: LiveBackend, lease: Lease, server: Socket, startedAt: number): Promise<void> {
@@ -203,9 +199,6 @@ export class TcpSession {
     const moving = relay({ client: this.#client, server, clock, idle });
     const cut: Stop = (reason) => moving.cut(reason);
     lease.onCancel = cut;
-    // Said while the promise of the connection was on its way here.
-    const stopped = this.#stopped ?? lease.cancelled;
-    if (stopped) cut(stopped);
     const end = await this.#interruptible(cut, () => moving.ended);
     record.error = end.error;
     record.bytesToServer = end.bytesToServer;

@@ -22,7 +22,7 @@ export function tcpEntry(
     serverId: lease?.server.id,
     bytesRead: record.bytesToClient,
     bytesUploaded: record.bytesToServer,
-    termination: termination(error, error?.code === 'QUEUE_FULL' ? 'queue' : phase),
+    termination: termination(error, phase),
     connections: {
       process: context.connections,
       frontend: frontend.tally.sessions.scur,

@@ -25,7 +25,7 @@ backends: { web: { servers: [web.service.consul] } }
       const instance = all.use(await startInstances(name));
       everybody.push(instance);
       const address = instance.addresses.get(name) ?? '';
-      const check = { HTTP: `http://${address}/health`, Interval: '1s', Timeout: '500ms', Status: 'passing' };
+      const check = { HTTP: `http://${address}/health`, Interval: '1s', Timeout: '5s', Status: 'passing' };
       await vane.register(name, address, { Check: check });
       return instance;
     };

@@ -28,7 +28,7 @@ test('an instance that leaves finishes 3-second answers and gets nothing new', d
     const leaving = names.slice(1);
     const changes = new Map<string, Change>();
     for (const name of leaving) {
-      await load.more(40);
+      await load.more(20);
       changes.set(name, await vane.deregister(name));
     }
     const lastChange = monotonic();

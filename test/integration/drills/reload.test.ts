@@ -79,6 +79,10 @@ test(
     expect(metricOf(after, refused, 'result="taken"')).toBe(RELOADS);
     // Counters survive a reload, and with them what they count.
     expect(metricOf(after, 'haproxy_frontend_http_requests_total', 'proxy="www"')).toBeGreaterThan(served);
+    for (const part of ['backend', 'server']) {
+      const name = `haproxy_${part}_loadbalanced_total`;
+      expect(metricOf(after, name, 'proxy="web"'), name).toBeGreaterThan(served);
+    }
     expect(await socket.echo('the end')).toMatch(/: the end$/);
     await load.stop();
     expect(instances.noted().filter(({ event }) => event === 'upgrade')).toHaveLength(1);

@@ -8,7 +8,7 @@ import type { Lane, LaneHost, RefusedRequest } from '../../../src/proxy/lanes/ho
 import type { Attempt, AttemptOutcome, Exchange, ServerConnections } from '../../../src/proxy/lanes/lane.ts';
 import { LiveServer } from '../../../src/proxy/plane/live-server.ts';
 import { failureAnswer } from '../../../src/proxy/request/answers.ts';
-import { endToEndHeaders } from '../../../src/proxy/request/headers.ts';
+import { endToEndHeaders, withoutListed } from '../../../src/proxy/request/headers.ts';
 import { originForm } from '../../../src/proxy/request/target.ts';
 import { RawClient, RawOrigin } from '../../helpers/raw-http.ts';
 
@@ -29,17 +29,19 @@ export class RigHost implements LaneHost {
   attemptTimeout = { connect: 5_000, server: 10_000, tunnel: 10_000 };
   closeAfter = false;
   fresh = false;
+  /** The target to send; undefined: as it came. */
+  target: string | undefined;
   readonly exchanges: Exchange[] = [];
   readonly attempts: Attempt[] = [];
   readonly outcomes: AttemptOutcome[] = [];
   readonly refusals: RefusedRequest[] = [];
   readonly aborts: VaneError[] = [];
   onExchange: (exchange: Exchange) => void = (exchange) => void this.serve(exchange);
-  readonly #connections: ServerConnections;
+  readonly connections: ServerConnections;
   readonly #port: number;
 
   constructor(connections: ServerConnections, port: number) {
-    this.#connections = connections;
+    this.connections = connections;
     this.#port = port;
   }
 
@@ -64,14 +66,14 @@ export class RigHost implements LaneHost {
     return outcome;
   }
 
-  async forward(exchange: Exchange, connections = this.#connections): Promise<AttemptOutcome> {
+  async forward(exchange: Exchange, connections = this.connections): Promise<AttemptOutcome> {
     const { head } = exchange;
     const attempt: Attempt = {
       server: snapshot(this.#port),
       connections,
       fresh: this.fresh,
-      target: originForm(head),
-      headers: endToEndHeaders(head.headers),
+      target: this.target ?? originForm(head),
+      headers: endToEndHeaders(withoutListed(head.headers)),
       timeout: this.attemptTimeout,
       cancel: undefined,
       closeAfter: this.closeAfter,
@@ -92,7 +94,11 @@ export interface Rig {
   readonly given: Socket[];
   /** The lane's ends of the clients' connections. */
   readonly sockets: Socket[];
+  /** Where the lane takes connections. */
+  readonly port: number;
   client(): Promise<RawClient>;
+  /** Takes all down at once, for tests that start many. */
+  close(): Promise<void>;
 }
 
 /** A lane between a listener on a free port and a scripted server; all taken down when the test has finished. */
@@ -122,19 +128,23 @@ export async function startRig(create: CreateLane): Promise<Rig> {
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
   const clients: RawClient[] = [];
-  onTestFinished(async () => {
+  let closed = false;
+  const close = async () => {
+    if (closed) return;
+    closed = true;
     lane.destroy(new VaneError('STOPPING', 'the test is over'));
     server.remove();
     for (const { socket } of clients) socket.destroy();
     await origin.close();
     await new Promise((resolve) => listener.close(resolve));
-  });
+  };
+  onTestFinished(close);
   const client = async () => {
     const made = await RawClient.connect(port);
     clients.push(made);
     return made;
   };
-  return { lane, host, origin, server, given, sockets, client };
+  return { lane, host, origin, server, given, sockets, port, client, close };
 }
 
 function snapshot(port: number) {

@@ -9,6 +9,7 @@ import { Download } from './download.ts';
 import { sendOutgoing } from './outgoing.ts';
 import { headerTable, ownHeaders } from './request-headers.ts';
 import { interimHeaders, type ResponseHead, readResponseHead } from './response-head.ts';
+import { ServerLine } from './server-line.ts';
 import type { AttemptSite } from './site.ts';
 import { openTunnel, type Tunnel } from './tunnel.ts';
 import { Upload } from './upload.ts';
@@ -18,13 +19,6 @@ import { Upload } from './upload.ts';
  * that closes one at the very moment we use it would fail them.
  */
 const SURELY_GOOD_MS = 500;
-
-/** The connection an attempt uses, with its counters as they were. */
-interface Line {
-  readonly socket: Socket;
-  readonly read: number;
-  readonly written: number;
-}
 
 /** One try at one server: a connection, the request over it, the answer to the client. */
 export class ServerAttempt {
@@ -42,7 +36,7 @@ export class ServerAttempt {
   #headersMs: number | undefined;
   #status: number | undefined;
   #responseStarted = false;
-  #server: Line | undefined;
+  #line: ServerLine | undefined;
   #request: ClientRequest | undefined;
   #message: IncomingMessage | undefined;
   #download: Download | undefined;
@@ -96,7 +90,8 @@ export class ServerAttempt {
     const { head, body } = this.#site;
     const { server, target, headers } = this.#attempt;
     const { method } = head;
-    this.#server = { socket, read: socket.bytesRead, written: socket.bytesWritten };
+    const line = new ServerLine(socket, () => this.#message?.complete ?? false);
+    this.#line = line;
     this.#connectMs = this.#reused ? 0 : this.#elapsed();
     this.#phase = 'request';
     const table = headerTable([...headers, ...ownHeaders(method, body, head.upgrade)]);
@@ -115,7 +110,8 @@ export class ServerAttempt {
       this.#fail(asVaneError(error));
       return;
     }
-    this.#request.on('finish', () => {
+    this.#request.once('socket', () => line.watch());
+    this.#request.once('finish', () => {
       if (this.#phase === 'request') this.#phase = 'headers';
     });
     this.#upload.begin(this.#request);
@@ -191,11 +187,11 @@ export class ServerAttempt {
     this.#download = new Download(message, reply, client, {
       onMoved: () => this.#moved(),
       // Otherwise Node closes the connection itself, or says that it is free.
-      onWhole: () => this.#early && this.#server?.socket.destroy(),
+      onWhole: () => this.#early && this.#line?.destroy(),
       onError: (error) => this.#unpassable(error),
     });
     if (head.contradictory) {
-      this.#server?.socket.destroy();
+      this.#line?.destroy();
       this.#download.finish();
     } else {
       this.#download.begin();
@@ -209,13 +205,13 @@ export class ServerAttempt {
 
   /** Request and answer have ended well between the server and us, whether the client has all or not. */
   #release(): void {
-    if (!this.#server) return;
-    if (this.#message?.complete && !this.#early) this.#attempt.connections.giveBack(this.#server.socket);
-    else this.#server.socket.destroy();
+    if (this.#message?.complete && !this.#early) this.#line?.giveBack(this.#attempt.connections);
+    else this.#line?.destroy();
   }
 
   #upgrade(message: IncomingMessage, fromServer: Buffer): void {
-    if (this.#done || !this.#server) return;
+    const line = this.#line;
+    if (this.#done || !line) return;
     const { client, clock, head, first: fromClient } = this.#site;
     this.#answered(message.statusCode);
     if (!head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
@@ -224,7 +220,8 @@ export class ServerAttempt {
     }
     this.#timer.stop();
     this.#responseStarted = true;
-    const { socket: server } = this.#server;
+    line.unwatch();
+    const { socket: server } = line;
     const idle = this.#attempt.timeout.tunnel;
     this.#tunnel = openTunnel({ client, server, message, fromClient, fromServer, clock, idle });
     void this.#tunnel.ended.then((end) => this.#finish(end.error));
@@ -259,14 +256,13 @@ export class ServerAttempt {
     if (error) {
       this.#connecting.abort(error);
       this.#request?.destroy();
-      this.#server?.socket.destroy();
+      this.#line?.destroy();
     }
     this.#outcome.resolve(outcome);
   }
 
   #result(error: VaneError | undefined): AttemptOutcome {
-    const { socket, read, written } = this.#server ?? { read: 0, written: 0 };
-    const bytesToServer = (socket?.bytesWritten ?? 0) - written;
+    const bytesToServer = this.#line?.bytesWritten ?? 0;
     return {
       error,
       phase: this.#phase,
@@ -278,7 +274,7 @@ export class ServerAttempt {
       connectMs: this.#connectMs,
       headersMs: this.#headersMs,
       bytesToServer,
-      bytesFromServer: (socket?.bytesRead ?? 0) - read,
+      bytesFromServer: this.#line?.bytesRead ?? 0,
     };
   }
 

@@ -55,6 +55,8 @@ export class ClientConnection {
   readonly #secure: boolean;
   #current: CompatExchange | undefined;
   #waiting: Waiting[] = [];
+  /** Reading has stopped because of them. */
+  #full = false;
   /** The last request whose head was read. */
   #latest: IncomingMessage | undefined;
   /** When the first byte came of a head that is not whole yet. */
@@ -139,13 +141,16 @@ export class ClientConnection {
   };
 
   readonly #afterParsing = () => {
-    if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
+    if (this.#waiting.length < MAX_WAITING) return;
+    this.#full = true;
+    this.#socket.pause();
   };
 
   /** Nothing is parsed behind an upgrade; only a socket that is read notices its end. */
   #readAhead(): void {
     this.#socket.off('data', this.#beforeParsing);
     this.#socket.off('data', this.#afterParsing);
+    this.#full = false;
     this.#socket.pause();
     this.#socket.read(0);
   }
@@ -168,15 +173,19 @@ export class ClientConnection {
       this.#refuse(read, startedAt);
       return;
     }
-    if (this.#waiting.length < MAX_WAITING && response) this.#socket.resume();
-    const waits = request.expectation === 'continue' && !read.head.bodyless;
+    if (this.#full && this.#waiting.length < MAX_WAITING) {
+      this.#full = false;
+      this.#socket.resume();
+    }
+    const expects = request.expectation === 'continue';
+    const isLast = () => this.#socket.readableEnded && this.#waiting.length === 0;
     this.#current = new CompatExchange({
       ...read,
       client: this.#client,
       startedAt,
       headAt,
       incoming,
-      reply: new Reply(incoming, this.#socket, response, waits),
+      reply: new Reply({ incoming, socket: this.#socket, response, expects, isLast }),
       socket: this.#socket,
       first,
       clock: this.#clock,

@@ -11,6 +11,17 @@ export interface ReplyHead {
   readonly framed: boolean;
 }
 
+export interface ReplyOptions {
+  readonly incoming: IncomingMessage;
+  readonly socket: Socket;
+  /** Undefined for an upgrade, to which Node has given none. */
+  readonly response: ServerResponse | undefined;
+  /** The client expects a 100 before it sends the body. */
+  readonly expects: boolean;
+  /** No other request can follow on the connection. */
+  readonly isLast: () => boolean;
+}
+
 /**
  * The client's side of one exchange: writes the answer by Node's ServerResponse, which frames it for the client's
  * version of HTTP, and decides whether the connection goes on after it.
@@ -18,26 +29,23 @@ export interface ReplyHead {
 export class Reply {
   readonly #incoming: IncomingMessage;
   readonly #socket: Socket;
+  readonly #isLast: () => boolean;
   #response: ServerResponse | undefined;
-  #expectsContinue: boolean;
+  /** The client waits for a 100 before it sends its body. */
+  #expects: boolean;
 
-  /** @param response undefined for an upgrade, to which Node has given none */
-  constructor(
-    incoming: IncomingMessage,
-    socket: Socket,
-    response: ServerResponse | undefined,
-    expectsContinue: boolean,
-  ) {
-    this.#incoming = incoming;
-    this.#socket = socket;
-    this.#response = response;
-    this.#expectsContinue = expectsContinue;
+  constructor(options: ReplyOptions) {
+    this.#incoming = options.incoming;
+    this.#socket = options.socket;
+    this.#isLast = options.isLast;
+    this.#response = options.response;
+    this.#expects = options.expects;
   }
 
   /** Asks the client that waits for it for the body. */
   continue(): void {
-    if (!this.#expectsContinue) return;
-    this.#expectsContinue = false;
+    if (!this.#expects) return;
+    this.#expects = false;
     this.#response?.writeContinue();
   }
 
@@ -55,7 +63,9 @@ export class Reply {
   begin(head: ReplyHead, close: boolean, onFinish: () => void): void {
     const response = this.#open();
     const chunks = this.#incoming.httpVersion === '1.1';
-    const keep = !close && response.shouldKeepAlive && (head.framed || chunks) && !this.#socket.readableEnded;
+    // A client that still waits for a 100 may send its body or another request: nobody could tell.
+    const over = close || this.#expects || this.#isLast();
+    const keep = !over && response.shouldKeepAlive && (head.framed || chunks);
     const headers = [...head.headers];
     // Persistence is said only where it is not understood (RFC 9112, section 9.3).
     if (keep && chunks) response.removeHeader('connection');

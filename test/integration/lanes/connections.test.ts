@@ -1,0 +1,301 @@
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { eventually } from '../../helpers/eventually.ts';
+import { type RawClient, type RawOrigin, values } from '../../helpers/raw-http.ts';
+import { describeLanes, startRig } from './lane-rig.ts';
+
+const get = (path = '/', more = '') => `GET ${path} HTTP/1.1\r\nHost: w\r\n${more}\r\n`;
+
+describeLanes('connections', (create) => {
+  test('a hundred requests go over one connection on each side, and leave nothing behind', async () => {
+    const { client, origin, given, sockets, server, host } = await startRig(create);
+    const c = await client();
+    const listeners = () => countListeners(given[0]) + countListeners(sockets[0]);
+    let atFirst = 0;
+    for (let i = 0; i < 100; i++) {
+      const body = i % 2 === 0 ? '' : 'Content-Length: 3\r\n';
+      c.send(`POST /${i} HTTP/1.1\r\nHost: w\r\n${body}\r\n${body === '' ? '' : 'abc'}`);
+      expect((await c.answer()).body).toBe('ok');
+      await eventually(() => expect(server.counters().idleConnections).toBe(1));
+      if (i === 1) atFirst = listeners();
+    }
+    expect(listeners()).toBe(atFirst);
+    expect(origin.connections).toHaveLength(1);
+    expect(new Set(given).size).toBe(1);
+    expect(host.outcomes.map(({ reused }) => reused)).toEqual([false, ...Array(99).fill(true)]);
+    expect(host.outcomes[1]?.connectMs).toBe(0);
+    expect(origin.requests.map(({ line }) => line)).toEqual(
+      Array.from({ length: 100 }, (_, i) => `POST /${i} HTTP/1.1`),
+    );
+  });
+
+  test('pipelined requests are served one after another, in order', async () => {
+    const { client, origin, host } = await startRig(create);
+    let open = 0;
+    let most = 0;
+    origin.onRequest = ({ send }, { line, body }) => {
+      most = Math.max(most, ++open);
+      setImmediate(() => {
+        open--;
+        const text = `${line.split(' ')[1]}${body}`;
+        send(`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+      });
+    };
+    const c = await client();
+    const paths = Array.from({ length: 200 }, (_, i) => `/${i}`);
+    const post = 'POST /p HTTP/1.1\r\nHost: w\r\nContent-Length: 3\r\n\r\n=33';
+    c.send(paths.map((path) => get(path)).join('') + post + get('/last'));
+    for (const path of [...paths, '/p=33', '/last']) expect((await c.answer()).body).toBe(path);
+    expect(most).toBe(1);
+    expect(host.exchanges).toHaveLength(202);
+    expect(origin.connections).toHaveLength(1);
+  });
+
+  test.each([
+    ['1.1', '', false],
+    ['1.1', 'Connection: keep-alive\r\n', false],
+    ['1.1', 'Connection: close\r\n', true],
+    ['1.1', 'Connection: x, CLOSE\r\n', true],
+    ['1.0', '', true],
+    ['1.0', 'Connection: Keep-Alive\r\n', false],
+    ['1.0', 'Connection: close\r\n', true],
+  ])('a client of HTTP/%s with %j is closed behind its answer: %s', async (version, field, closed) => {
+    const { client, server } = await startRig(create);
+    const c = await client();
+    c.send(`GET / HTTP/${version}\r\nHost: w\r\n${field}\r\n`);
+    const answer = await c.answer();
+    expect(answer.body).toBe('ok');
+    expect(values(answer, 'connection')).toEqual(
+      closed ? ['close'] : version === '1.0' ? ['keep-alive'] : [],
+    );
+    if (closed) await c.gone();
+    else {
+      c.send(get());
+      expect((await c.answer()).body).toBe('ok');
+    }
+    // What the client wants of its connection does not concern the server's.
+    await eventually(() => expect(server.counters().idleConnections).toBe(1));
+  });
+
+  test.each([
+    ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 1],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', 1],
+    ['HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok', 1],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok', 2],
+    ['HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok', 2],
+  ])('a server that answers %j gets two requests over %i connections', async (text, connections) => {
+    const { client, origin } = await startRig(create);
+    origin.answers(text);
+    const c = await client();
+    for (let i = 0; i < 2; i++) {
+      c.send(get());
+      expect((await c.answer()).body).toBe('ok');
+    }
+    expect(origin.connections).toHaveLength(connections);
+  });
+
+  test('a fresh connection is made where one is asked for', async () => {
+    const { client, origin, host } = await startRig(create);
+    host.fresh = true;
+    const c = await client();
+    for (let i = 0; i < 3; i++) {
+      c.send(get());
+      await c.answer();
+    }
+    expect(origin.connections).toHaveLength(3);
+    expect(host.outcomes.map(({ reused }) => reused)).toEqual([false, false, false]);
+  });
+
+  test('requests that must not be sent twice only go over connections that were just good', async () => {
+    const { client, host, given } = await startRig(create);
+    const asked: (number | undefined)[] = [];
+    host.onExchange = (exchange) => {
+      void host.forward(exchange, {
+        takeIdle: (within) => {
+          asked.push(within);
+          return undefined;
+        },
+        connect: (timeout, signal) => host.connections.connect(timeout, signal),
+        giveBack: (socket) => host.connections.giveBack(socket),
+      });
+    };
+    const c = await client();
+    c.send(get());
+    await c.answer();
+    c.send('POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 0\r\n\r\n');
+    await c.answer();
+    c.send('GET / HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\n\r\na');
+    await c.answer();
+    expect(asked).toEqual([undefined, 500, 500]);
+    expect(given).toHaveLength(3);
+  });
+
+  test('a client slow to take its answer does not hold the server’s connection, nor harm who has it next', async () => {
+    const { client, origin, host, sockets, server } = await startRig(create);
+    const slow = await client();
+    await answerMoreThanTaken(slow, origin, sockets);
+    origin.connections[0]?.send('0\r\n\r\n');
+    await eventually(() => expect(server.counters().idleConnections).toBe(1));
+    expect(host.outcomes).toEqual([]);
+    origin.onRequest = () => {};
+    const next = await client();
+    next.send(get('/next'));
+    await eventually(() => expect(origin.requests).toHaveLength(2));
+    slow.socket.resetAndDestroy();
+    await eventually(() => expect(host.outcomes).toMatchObject([{ error: { code: 'CLIENT_ABORTED' } }]));
+    expect(origin.connections).toHaveLength(1);
+    origin.connections[0]?.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    expect((await next.answer()).body).toBe('ok');
+  });
+
+  test('what a server says behind its answer while the client is still taking it spoils the connection', async () => {
+    const { client, origin, host, sockets, given } = await startRig(create);
+    const slow = await client();
+    await answerMoreThanTaken(slow, origin, sockets);
+    // The client is full, and the server’s answer whole, before the rest comes.
+    const read = given[0]?.bytesRead ?? 0;
+    origin.connections[0]?.send(`${(60_000).toString(16)}\r\n${'z'.repeat(60_000)}\r\n0\r\n\r\n`);
+    await eventually(() => expect(given[0]?.bytesRead).toBeGreaterThan(read + 60_000));
+    origin.connections[0]?.send('HTTP/1.1 200 OK\r\n');
+    slow.socket.resume();
+    await eventually(() => expect(host.outcomes).toMatchObject([{ error: undefined }]));
+    origin.answers('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const next = await client();
+    next.send(get());
+    expect((await next.answer()).body).toBe('ok');
+    expect(origin.connections).toHaveLength(2);
+  });
+
+  test('a client that has ended its side still gets its answer, and then the end', async () => {
+    const { client, origin, host } = await startRig(create);
+    let answer = () => {};
+    origin.onRequest = ({ send }) => {
+      answer = () => send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    };
+    const c = await client();
+    c.socket.end(get());
+    await eventually(() => expect(origin.requests).toHaveLength(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    const got = await c.answer();
+    expect(got.body).toBe('ok');
+    expect(values(got, 'connection')).toEqual(['close']);
+    await eventually(() => expect(c.closed).toBe(true));
+    expect(c.error).toBeUndefined();
+    expect(host.outcomes).toMatchObject([{ error: undefined }]);
+    expect(host.aborts).toEqual([]);
+  });
+
+  test('all that was pipelined before the end is answered', async () => {
+    const { client } = await startRig(create);
+    const c = await client();
+    c.socket.end(get() + get() + get());
+    for (let i = 0; i < 3; i++) expect((await c.answer()).body).toBe('ok');
+    await eventually(() => expect(c.closed).toBe(true));
+  });
+
+  test('a connection that says nothing, or nothing further, is nobody’s fault', async () => {
+    const { client, host, sockets } = await startRig(create);
+    const silent = await client();
+    silent.socket.end();
+    const reset = await client();
+    await eventually(() => expect(sockets).toHaveLength(2));
+    reset.socket.resetAndDestroy();
+    const served = await client();
+    served.send(`${get()}\r\n`);
+    await served.answer();
+    served.socket.end();
+    await eventually(() => expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true, true]));
+    expect(host.refusals).toEqual([]);
+    expect(host.aborts).toEqual([]);
+  });
+
+  test.each(['end', 'reset'])('a head that breaks off by %s is told as the client’s abort', async (how) => {
+    const { client, host } = await startRig(create);
+    const c = await client();
+    c.send(get());
+    await c.answer();
+    c.send('GET / HTTP/1.1\r\nHo');
+    await eventually(() => expect(c.socket.writableLength).toBe(0));
+    if (how === 'end') c.socket.end();
+    else setTimeout(() => c.socket.resetAndDestroy(), 20);
+    await eventually(() => expect(host.refusals).toHaveLength(1));
+    expect(host.refusals).toMatchObject([
+      { error: { code: 'CLIENT_ABORTED' }, status: undefined, bytesIn: 18, bytesOut: 0 },
+    ]);
+    expect(c.received).toBe('');
+    expect(host.aborts).toEqual([]);
+  });
+
+  test('bytes are counted for each request, heads included', async () => {
+    const { client, host } = await startRig(create);
+    const c = await client();
+    const request = 'POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 3\r\n\r\nabc';
+    for (let i = 0; i < 2; i++) {
+      c.send(request);
+      const answer = await c.answer();
+      await eventually(() => expect(host.outcomes).toHaveLength(i + 1));
+      expect(host.exchanges[i]).toMatchObject({ bytesIn: request.length, bytesOut: answer.raw.length });
+    }
+    const sent = 'POST / HTTP/1.1\r\nHost: w\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc'
+      .length;
+    const got = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'.length;
+    expect(host.outcomes).toMatchObject([
+      { bytesToServer: sent, bytesFromServer: got, phase: 'data', status: 200 },
+      { bytesToServer: sent, bytesFromServer: got, phase: 'data', status: 200 },
+    ]);
+  });
+
+  test('closing idle connections leaves those alone that are at work, or have not asked yet', async () => {
+    const { client, lane, origin, sockets } = await startRig(create);
+    const idle = await client();
+    idle.send(get());
+    await idle.answer();
+    const fresh = await client();
+    await eventually(() => expect(sockets).toHaveLength(2));
+    const busy = await client();
+    origin.onRequest = () => {};
+    busy.send(get());
+    await eventually(() => expect(origin.requests).toHaveLength(2));
+    lane.closeIdle();
+    await idle.gone();
+    origin.connections.at(-1)?.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    expect((await busy.answer()).body).toBe('ok');
+    origin.answers('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    fresh.send(get());
+    expect((await fresh.answer()).body).toBe('ok');
+  });
+
+  test('a request that is told to be the last closes the connection', async () => {
+    const { client, host } = await startRig(create);
+    host.closeAfter = true;
+    const c = await client();
+    c.send(get() + get());
+    expect(values(await c.answer(), 'connection')).toEqual(['close']);
+    await c.gone();
+    expect(c.received).toBe('');
+    expect(host.exchanges).toHaveLength(1);
+  });
+});
+
+/** Has the server answer, in chunks, just more than the client and the systems between them take. */
+async function answerMoreThanTaken(client: RawClient, origin: RawOrigin, sockets: readonly Socket[]) {
+  origin.answers('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+  client.socket.pause();
+  client.send(get());
+  await eventually(() => expect(origin.requests).toHaveLength(1));
+  const chunk = `4000\r\n${'y'.repeat(16_384)}\r\n`;
+  await eventually(() => {
+    if (sockets[0]?.writableLength === 0) origin.connections[0]?.send(chunk);
+    expect(sockets[0]?.writableLength).toBeGreaterThan(0);
+  }, 20_000);
+}
+
+function countListeners(
+  socket: { eventNames(): unknown[]; listenerCount(name: string): number } | undefined,
+) {
+  return (socket?.eventNames() ?? []).reduce<number>(
+    (sum, name) => sum + (socket?.listenerCount(String(name)) ?? 0),
+    0,
+  );
+}
