@@ -49,6 +49,11 @@ export async function startInstances(...specs: readonly string[]): Promise<Insta
   };
 }
 
+/** Of the request that a target is of. */
+export function idOf(target: string): string {
+  return target.match(/\bid=([^&]+)/)?.[1] ?? '';
+}
+
 function readNote(line: string): Noted[] {
   const [at, instance = '', event = '', method = '', target = ''] = line.split(' ');
   if (event !== 'start' && event !== 'executed' && event !== 'upgrade') return [];

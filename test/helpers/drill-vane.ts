@@ -52,7 +52,7 @@ export async function startVane(config: (places: Places) => string): Promise<Van
   const rewrite = (text: string) => writeFileSync(file, text);
   rewrite(config(places));
   const program = startProgram(process.execPath, ['src/bin/vane.mjs', 'run', '-f', file]);
-  const registry = registryAt(http);
+  const registry = registryAt(http, program.output);
   const vane: Vane = {
     ...program,
     ...registry,
@@ -73,9 +73,13 @@ export async function startVane(config: (places: Places) => string): Promise<Van
   return vane;
 }
 
-export function registryAt(address: string): Registry {
+/** @param explain what to say when a change could not be made */
+export function registryAt(address: string, explain = () => ''): Registry {
   const agent = new Agent({ keepAlive: true });
-  const put = (path: string, body: unknown) => change(agent, address, path, body);
+  const put = (path: string, body: unknown) =>
+    change(agent, address, path, body).catch((error: Error) => {
+      throw new Error(`${path}: ${error.message}\n${explain()}`);
+    });
   return {
     register: (name, at, extra = {}) => {
       const [host, port] = at.split(':');
@@ -135,7 +139,7 @@ function change(agent: Agent, address: string, path: string, body: unknown): Pro
       answer.on('error', reject);
       answer.on('end', () => {
         if (answer.statusCode === 200) resolve({ sentAt, ackAt });
-        else reject(new Error(`${path}: ${answer.statusCode} ${text}`));
+        else reject(new Error(`${answer.statusCode} ${text}`));
       });
     });
     outgoing.on('error', reject);

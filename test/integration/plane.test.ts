@@ -9,6 +9,7 @@ import type { PlaneCounters } from '../../src/proxy/plane/counters.ts';
 import type { FromPlane, Listening } from '../../src/proxy/plane/messages.ts';
 import { Plane } from '../../src/proxy/plane/plane.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { freeAddresses } from '../helpers/free-port.ts';
 import { type OriginConnection, RawClient, RawOrigin, values } from '../helpers/raw-http.ts';
 import {
   backendConfig,
@@ -150,6 +151,19 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
+/** A connection that is ended before anything was said on it. */
+function turnedAway(port: number): Promise<unknown> {
+  const socket = open({ host: '127.0.0.1', port });
+  socket.on('error', () => {});
+  return new Promise((resolve) => socket.on('close', resolve));
+}
+
+/** A port that nobody listens on. */
+async function freeBind(): Promise<BindAddress> {
+  const [address = ''] = await freeAddresses(1);
+  return { host: '127.0.0.1', port: Number(address.split(':')[1]) };
+}
+
 /** A port that somebody else listens on until the test is over. */
 async function taken(): Promise<number> {
   const server = createServer();
@@ -228,11 +242,8 @@ describe('a configuration', () => {
 
   test('that was rejected leaves nothing open, and a better one is taken', async () => {
     await rig.apply(serving());
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-    const { port } = probe.address() as AddressInfo;
-    await new Promise((resolve) => probe.close(resolve));
-    const fixed = { host: '127.0.0.1', port };
+    const fixed = await freeBind();
+    const { port } = fixed;
     const bad = await rig.configure({
       frontends: [{ bind: [fixed, { host: '127.0.0.1', port: await taken() }] }],
     });
@@ -272,8 +283,8 @@ describe('a configuration', () => {
   });
 
   test('may give an address to another frontend', async () => {
-    const [port = 0] = await rig.apply(serving());
-    const fixed = { host: '127.0.0.1', port };
+    const fixed = await freeBind();
+    const { port } = fixed;
     await rig.apply(serving({ frontends: [{ bind: [fixed] }, { name: 'other', bind: [ANY] }] }));
     const keeping = await client(port);
     keeping.send(GET);
@@ -290,9 +301,8 @@ describe('a configuration', () => {
   });
 
   test('may change what a name stands for: another mode is another frontend and backend', async () => {
-    const [port = 0] = await rig.apply(serving());
-    const bind = [{ host: '127.0.0.1', port }];
-    await rig.apply(serving({ frontends: [{ bind }] }));
+    const bind = [await freeBind()];
+    const [port = 0] = await rig.apply(serving({ frontends: [{ bind }] }));
     const keeping = await client(port);
     keeping.send(GET);
     await keeping.answer();
@@ -415,8 +425,7 @@ describe('maxconn', () => {
     const first = await client(port);
     first.send(GET);
     await first.answer();
-    const second = await client(port);
-    await second.gone();
+    await turnedAway(port);
     expect(await ask(other)).toBe('HTTP/1.1 200 OK');
     expect(await rig.frontend()).toMatchObject({ dcon: 1, scur: 1, connTot: 1, slim: 1 });
     first.socket.destroy();
@@ -430,7 +439,7 @@ describe('maxconn', () => {
     const first = await client(port);
     first.send(GET);
     await first.answer();
-    await (await client(other)).gone();
+    await turnedAway(other);
     expect(await rig.frontend('other')).toMatchObject({ dcon: 1 });
     await rig.apply(serving({ frontends, maxconn: 2 }));
     expect(await ask(other)).toBe('HTTP/1.1 200 OK');

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
@@ -88,6 +89,42 @@ describe('a connection', () => {
   });
 });
 
+describe('what happens between the connection and the caller', () => {
+  /** Does something in the tick after the `connect` event: the last thing that runs before the promises do. */
+  async function inTheTickAfter(act: (socket: Socket) => void): Promise<{ port: number; seen: Socket[] }> {
+    const { port } = await bench.listen((socket) => socket.resume());
+    const seen: Socket[] = [];
+    const onSocket = (message: unknown) => {
+      const socket = socketIn(message);
+      if (!socket) return;
+      unsubscribe('net.client.socket', onSocket);
+      seen.push(socket);
+      socket.once('connect', () => process.nextTick(() => act(socket)));
+    };
+    subscribe('net.client.socket', onSocket);
+    return { port, seen };
+  }
+
+  test('an error is the rejection, and not an uncaught one', async () => {
+    const { port, seen } = await inTheTickAfter((socket) => socket.destroy(new Error('just now')));
+    expect(await failure(dial(port))).toMatchObject({
+      code: 'CONNECT_FAILED',
+      message: `cannot connect to 127.0.0.1:${port}: just now`,
+    });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('an abort closes the connection', async () => {
+    const left = await noSocketLeft();
+    const abort = new AbortController();
+    const { port, seen } = await inTheTickAfter(() => abort.abort('changed my mind'));
+    expect(await failure(dial(port, { signal: abort.signal }))).toBe('changed my mind');
+    expect(seen[0]?.destroyed).toBe(true);
+    await bench.close();
+    await left();
+  });
+});
+
 describe('a connection that cannot be made', () => {
   test('is refused where nobody listens', async () => {
     const clock = new FakeClock();
@@ -172,6 +209,12 @@ describe('a server that does not answer', () => {
 /** Listeners that Node has not put there itself: on a bare socket of Node's there is one for its own `end`. */
 function ourListeners(socket: Socket, name: string | symbol): number {
   return socket.listenerCount(name) - (name === 'end' ? 1 : 0);
+}
+
+/** What Node publishes of every connection that is begun. */
+function socketIn(message: unknown): Socket | undefined {
+  if (typeof message !== 'object' || message === null || !('socket' in message)) return undefined;
+  return isSocket(message.socket) ? message.socket : undefined;
 }
 
 function isSocket(value: unknown): value is Socket {

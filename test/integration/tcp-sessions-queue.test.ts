@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { VaneError } from '../../src/core/errors.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { silentServer } from '../helpers/tcp-silent-server.ts';
 import { type TcpSiteOptions, tcpServer, tcpSite } from '../helpers/tcp-site.ts';
 import { Heard, noSocketLeft, TcpBench } from '../helpers/tcp-sockets.ts';
 
@@ -57,6 +58,50 @@ describe('a session that has to wait', () => {
       servers: [{ smax: 1, stot: 3 }],
     });
     await left();
+  });
+
+  test('twice is logged with both waits, and with what it spent connecting apart from them', async () => {
+    const silent = await silentServer();
+    try {
+      const { port } = await bench.listen((socket) => {
+        socket.write('hi');
+        socket.on('end', () => socket.end());
+        socket.resume();
+      });
+      const clock = new FakeClock();
+      const servers = [
+        tcpServer('silent', silent.port, { maxconn: 1 }),
+        tcpServer('busy', port, { maxconn: 1 }),
+      ];
+      const site = await tcpSite(bench, { clock, servers });
+      const connecting = await bench.dial(site.port);
+      await eventually(() => expect(site.backend.active).toBe(1));
+      const talking = await bench.dial(site.port);
+      const talk = new Heard(talking);
+      await eventually(() => expect(talk.text).toBe('hi'));
+      const waiting = await bench.dial(site.port);
+      const heard = new Heard(waiting);
+      await eventually(() => expect(site.backend.queued).toBe(1));
+      await clock.advanceAsync(1_000);
+      connecting.destroy();
+      await eventually(() => expect(site.backend.queued).toBe(0));
+      // Its connection takes too long, and the other server is taken.
+      await clock.advanceAsync(5_000);
+      await eventually(() => expect(site.backend.queued).toBe(1));
+      await clock.advanceAsync(2_000);
+      talking.end();
+      await eventually(() => expect(heard.text).toBe('hi'));
+      waiting.end();
+      await eventually(() => expect(site.entries).toHaveLength(3));
+      expect(site.entries[2]).toMatchObject({
+        server: 'busy',
+        retries: 1,
+        redispatched: true,
+        times: { queue: 3_000, connect: 5_000, total: 8_000 },
+      });
+    } finally {
+      await silent.close();
+    }
   });
 
   test('is closed when it takes too long', async () => {

@@ -238,15 +238,22 @@ describe('a server that cannot be connected to', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('is waited for no longer than a connection may take', async () => {
+  test.each([
+    ['as long as a connection may take', 300, 300],
+    ['for a second at most', 5_000, 1_000],
+    ['for a second when connections may take for ever', 0, 1_000],
+  ])('is given %s before it is tried again', async (_, connect, pause) => {
     const clock = new FakeClock();
-    const timeout = { connect: 300, server: 30_000, queue: 5_000, tunnel: 0, check: undefined };
-    const backend = { retries: 1, timeout };
-    const site = await tcpSite(bench, { clock, servers: [tcpServer('dead', CLOSED)], backend });
+    const timeout = { connect, server: 30_000, queue: 5_000, tunnel: 0, check: undefined };
+    const servers = [tcpServer('dead', CLOSED)];
+    const site = await tcpSite(bench, { clock, servers, backend: { retries: 1, timeout } });
     const client = new Heard(await bench.dial(site.port));
     await eventually(() => expect([site.backend.counters().wretr, clock.pending]).toEqual([1, 1]));
-    await clock.advanceAsync(300);
+    await clock.advanceAsync(pause - 1);
+    expect([site.backend.counters().connect, clock.pending]).toEqual([1, 1]);
+    await clock.advanceAsync(1);
     await eventually(() => expect(client.ended).toBe(true));
+    expect(site.backend.counters()).toMatchObject({ connect: 2, econ: 1 });
   });
 
   test('is stayed on without redispatch, though there is another', async () => {

@@ -52,6 +52,8 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   refused(request: RefusedRequest): void {
     const { tally, config } = this.frontend;
     tally.ereq++;
+    tally.reqTot++;
+    tally.requests.hit(this.context.clock.now());
     // As in HAProxy, what is answered without having been understood is an answer all the same.
     if (request.status !== undefined) tally.responses.add(request.status);
     tally.sessions.bin += request.bytesIn;

@@ -2,7 +2,9 @@ import { isIPv4, type Socket } from 'node:net';
 import type { ClientAddress } from '../lanes/lane.ts';
 
 /** Who is connected to whom. Empty and 0 when the client has already gone. */
-export function clientAddress(socket: Socket): ClientAddress {
+export function clientAddress(
+  socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>,
+): ClientAddress {
   return {
     address: plain(socket.remoteAddress),
     port: socket.remotePort ?? 0,

@@ -55,8 +55,6 @@ export class TcpSession {
   readonly #startedAt: number;
   readonly #unwatch: () => void;
   readonly #tried = new Set<string>();
-  /** Clock ms of the first attempt: connect times of all attempts add up. */
-  #firstAttemptAt: number | undefined;
   /** Why it is to end, as soon as anything outside has said so. */
   #stopped: VaneError | undefined;
   /** Ends what is being waited for at the moment. */
@@ -125,7 +123,6 @@ export class TcpSession {
     for (;;) {
       const lease = await this.#acquire(backend, stay);
       const startedAt = this.#site.context.clock.now();
-      this.#firstAttemptAt ??= startedAt;
       this.#tried.add(lease.server.id);
       let server: Socket;
       try {
@@ -193,7 +190,8 @@ export class TcpSession {
     const { clock } = context;
     const connectedAt = clock.now();
     record.phase = 'data';
-    record.connectMs = connectedAt - (this.#firstAttemptAt ?? startedAt);
+    // All that was not spent in queues: earlier attempts and the pauses between them count too, as in HAProxy.
+    record.connectMs = connectedAt - this.#startedAt - (record.queuedMs ?? 0);
     this.#unwatch();
     const idle = backend.config.timeout.tunnel || frontend.config.timeout.tunnel;
     const moving = relay({ client: this.#client, server, clock, idle });

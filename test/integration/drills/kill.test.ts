@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { drillRounds, drillTimeout, figure, percentile } from '../../helpers/drill-figures.ts';
-import { type Instances, startInstances } from '../../helpers/drill-instances.ts';
+import { type Instances, idOf, startInstances } from '../../helpers/drill-instances.ts';
 import { Load, problems } from '../../helpers/drill-load.ts';
 import { answeredBy, metricOf, startVane } from '../../helpers/drill-vane.ts';
 import { eventually } from '../../helpers/eventually.ts';
@@ -57,7 +57,7 @@ backends: { web: { servers: [web.service.consul] } }
     const posts = load.answered.filter(({ method }) => method === 'POST');
     const executions = new Map<string, number>();
     for (const { event, target } of everybody.flatMap((instance) => instance.noted())) {
-      const [, id = ''] = target.match(/\bid=([^&]+)/) ?? [];
+      const id = idOf(target);
       if (event === 'executed') executions.set(id, (executions.get(id) ?? 0) + 1);
     }
     const twice = posts.filter(({ id }) => (executions.get(id) ?? 0) > 1);
@@ -101,5 +101,5 @@ function postsUnderWay(instance: Instances, load: Load): number {
   return instance
     .noted()
     .filter(({ event }) => event === 'executed')
-    .filter(({ target }) => !answered.has(target.match(/\bid=([^&]+)/)?.[1] ?? '')).length;
+    .filter(({ target }) => !answered.has(idOf(target))).length;
 }
