@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ServerSnapshot } from '../../src/balance/server.ts';
 import type { BackendConfig, FrontendConfig } from '../../src/config/runtime.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -56,6 +57,21 @@ export async function tcpSite(bench: TcpBench, options: TcpSiteOptions = {}): Pr
   const acceptor = new TcpAcceptor(frontend, context);
   const { port } = await bench.accept((socket) => connections.admit(socket, frontend, acceptor));
   return { port, frontend, backend, acceptor, entries, trouble };
+}
+
+/** A server that says its name to whoever comes, and then what it hears. Keeps who came. */
+export async function namedServer(
+  bench: TcpBench,
+  name: string,
+): Promise<{ port: number; sockets: Socket[] }> {
+  const sockets: Socket[] = [];
+  const { port } = await bench.listen((socket) => {
+    sockets.push(socket);
+    socket.write(`${name}:`);
+    socket.on('data', (bytes) => socket.write(bytes));
+    socket.on('end', () => socket.end());
+  });
+  return { port, sockets };
 }
 
 /** A server on loopback called `name`. */

@@ -520,7 +520,7 @@ describe('counters', () => {
       expect(connections).toBe(1);
       expect(frontends).toMatchObject([
         {
-          ...{ name: 'www', mode: 'http', slim: 1_000, scur: 1, stot: 2, connTot: 2, reqTot: 3, ereq: 1 },
+          ...{ name: 'www', mode: 'http', slim: 1_000, scur: 1, stot: 2, connTot: 2, reqTot: 4, ereq: 1 },
           ...{ hrsp2xx: 2, hrsp4xx: 2, dreq: 1, intercepted: 0, dcon: 0 },
         },
       ]);

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { VaneError } from '../../src/core/errors.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
-import { silentServer } from '../helpers/tcp-silent-server.ts';
-import { frontendConfig, tcpServer, tcpSite } from '../helpers/tcp-site.ts';
+import { frontendConfig, namedServer, tcpServer, tcpSite } from '../helpers/tcp-site.ts';
 import { Heard, noSocketLeft, sendMuch, TcpBench } from '../helpers/tcp-sockets.ts';
 
 const bench = new TcpBench();
@@ -13,18 +12,6 @@ afterEach(() => bench.close());
 /** Ports of loopback where nobody listens. */
 const CLOSED = 1;
 const CLOSED_TOO = 2;
-
-/** A server that says its name to whoever comes, and then what it hears. Counts who came. */
-async function named(name: string) {
-  const sockets: Socket[] = [];
-  const { port } = await bench.listen((socket) => {
-    sockets.push(socket);
-    socket.write(`${name}:`);
-    socket.on('data', (bytes) => socket.write(bytes));
-    socket.on('end', () => socket.end());
-  });
-  return { port, sockets };
-}
 
 /** Sends, ends, and returns all that came back. */
 async function ask(port: number, text: string): Promise<Heard> {
@@ -38,7 +25,7 @@ async function ask(port: number, text: string): Promise<Heard> {
 describe('a session', () => {
   test('goes to a server and back, and is counted and logged', async () => {
     const left = await noSocketLeft();
-    const { port } = await named('a');
+    const { port } = await namedServer(bench, 'a');
     const site = await tcpSite(bench, { servers: [tcpServer('db-1', port)] });
     expect(await ask(site.port, 'hello')).toMatchObject({ text: 'a:hello', error: undefined });
     await eventually(() => expect(site.entries).toHaveLength(1));
@@ -94,7 +81,7 @@ describe('a session', () => {
   });
 
   test('is logged in the format asked for, or not at all', async () => {
-    const { port } = await named('a');
+    const { port } = await namedServer(bench, 'a');
     const servers = [tcpServer('db-1', port)];
     const options = (accessLog: 'off' | 'json') => ({ options: { forwardfor: false, accessLog } });
     const quiet = await tcpSite(bench, { servers, frontend: options('off') });
@@ -107,7 +94,7 @@ describe('a session', () => {
   });
 
   test('goes to the backend that the rules name, as they are at its beginning', async () => {
-    const { port } = await named('a');
+    const { port } = await namedServer(bench, 'a');
     const site = await tcpSite(bench, {
       servers: [tcpServer('db-1', port)],
       frontend: { defaultBackend: undefined },
@@ -184,7 +171,7 @@ describe('a session', () => {
 
 describe('a server that cannot be connected to', () => {
   test('is passed over for another at once', async () => {
-    const { port } = await named('b');
+    const { port } = await namedServer(bench, 'b');
     const clock = new FakeClock();
     const servers = [tcpServer('dead', CLOSED), tcpServer('alive', port)];
     const site = await tcpSite(bench, { clock, servers });
@@ -258,7 +245,7 @@ describe('a server that cannot be connected to', () => {
 
   test('is stayed on without redispatch, though there is another', async () => {
     const clock = new FakeClock();
-    const { port, sockets } = await named('b');
+    const { port, sockets } = await namedServer(bench, 'b');
     const servers = [tcpServer('dead', CLOSED), tcpServer('alive', port)];
     const site = await tcpSite(bench, { clock, servers, backend: { retries: 1, redispatch: false } });
     const client = new Heard(await bench.dial(site.port));
@@ -276,7 +263,7 @@ describe('a server that cannot be connected to', () => {
   });
 
   test('is not the end of the attempts while another has not been tried', async () => {
-    const { port } = await named('c');
+    const { port } = await namedServer(bench, 'c');
     const servers = [tcpServer('dead', CLOSED), tcpServer('dead too', CLOSED_TOO), tcpServer('alive', port)];
     const clock = new FakeClock();
     const site = await tcpSite(bench, { clock, servers });
@@ -285,7 +272,7 @@ describe('a server that cannot be connected to', () => {
   });
 
   test('ends the session when no retry is allowed', async () => {
-    const { port } = await named('b');
+    const { port } = await namedServer(bench, 'b');
     const servers = [tcpServer('dead', CLOSED), tcpServer('alive', port)];
     const site = await tcpSite(bench, { servers, backend: { retries: 0 } });
     expect(await ask(site.port, 'x')).toMatchObject({ text: '' });
@@ -303,109 +290,5 @@ describe('a server that cannot be connected to', () => {
     await eventually(() =>
       expect(site.entries[0]).toMatchObject({ termination: 'SC', error: { code: 'NO_SERVER' } }),
     );
-  });
-});
-
-describe('a server that does not answer', () => {
-  let silent: Awaited<ReturnType<typeof silentServer>>;
-  beforeAll(async () => {
-    silent = await silentServer();
-  });
-  afterAll(() => silent.close());
-
-  test('is passed over when the connection takes too long', async () => {
-    const left = await noSocketLeft();
-    const { port } = await named('b');
-    const clock = new FakeClock();
-    const servers = [tcpServer('silent', silent.port), tcpServer('alive', port)];
-    const site = await tcpSite(bench, { clock, servers });
-    const client = await bench.dial(site.port);
-    const heard = new Heard(client);
-    client.end('x');
-    await eventually(() => expect(clock.pending).toBe(1));
-    await clock.advanceAsync(5_000);
-    await eventually(() => expect(heard).toMatchObject({ text: 'b:x', closed: true }));
-    expect(site.trouble).toEqual(['silent CONNECT_TIMEOUT']);
-    await eventually(() =>
-      expect(site.entries[0]).toMatchObject({ server: 'alive', times: { connect: 5_000, total: 5_000 } }),
-    );
-    expect(clock.pending).toBe(0);
-    await left();
-  });
-
-  test.each([
-    ['a close', (client: Socket) => client.end()],
-    ['a reset', (client: Socket) => client.resetAndDestroy()],
-  ])('is given up after %s of the client', async (_, leave) => {
-    const left = await noSocketLeft();
-    const clock = new FakeClock();
-    const site = await tcpSite(bench, { clock, servers: [tcpServer('silent', silent.port)] });
-    const client = await bench.dial(site.port);
-    client.resume();
-    await eventually(() => expect(site.backend.active).toBe(1));
-    leave(client);
-    await eventually(() => expect(site.entries).toHaveLength(1));
-    expect(site.entries[0]).toMatchObject({
-      termination: 'CC',
-      error: { code: 'CLIENT_ABORTED' },
-      retries: 0,
-    });
-    expect(site.backend.counters()).toMatchObject({ cliAbrt: 1, econ: 0, scur: 0, servers: [{ scur: 0 }] });
-    expect(site.trouble).toEqual([]);
-    expect(clock.pending).toBe(0);
-    await left();
-  });
-
-  test('is not given up for a client that has asked and only ended its side', async () => {
-    const clock = new FakeClock();
-    const site = await tcpSite(bench, { clock, servers: [tcpServer('silent', silent.port)] });
-    const { port } = await named('b');
-    const client = await bench.dial(site.port);
-    const heard = new Heard(client);
-    client.end('question');
-    await eventually(() => expect(site.backend.active).toBe(1));
-    await settle();
-    expect(heard.closed).toBe(false);
-    site.backend.setServers([tcpServer('b', port)]);
-    await eventually(() => expect(heard).toMatchObject({ text: 'b:question', closed: true }));
-  });
-
-  test('and is removed meanwhile is left for another', async () => {
-    const left = await noSocketLeft();
-    const clock = new FakeClock();
-    const { port } = await named('b');
-    const site = await tcpSite(bench, {
-      clock,
-      servers: [tcpServer('silent', silent.port)],
-      backend: { redispatch: false },
-    });
-    const client = await bench.dial(site.port);
-    const heard = new Heard(client);
-    client.write('x');
-    await eventually(() => expect(site.backend.active).toBe(1));
-    site.backend.setServers([tcpServer('b', port)]);
-    await eventually(() => expect(heard.text).toBe('b:x'));
-    client.end();
-    await eventually(() =>
-      expect(site.entries[0]).toMatchObject({ server: 'b', retries: 1, termination: '--' }),
-    );
-    expect(clock.pending).toBe(0);
-    await left();
-  });
-
-  test('is given up when everything is cut', async () => {
-    const left = await noSocketLeft();
-    const clock = new FakeClock();
-    const site = await tcpSite(bench, { clock, servers: [tcpServer('silent', silent.port)] });
-    const client = await bench.dial(site.port);
-    const heard = new Heard(client);
-    await eventually(() => expect(site.backend.active).toBe(1));
-    expect(site.acceptor.cut(new VaneError('STOPPING', 'enough'))).toBe(1);
-    await eventually(() => expect(heard.ended).toBe(true));
-    await eventually(() => expect(site.entries[0]).toMatchObject({ termination: 'KC', retries: 0 }));
-    expect(site.backend.active).toBe(0);
-    expect(clock.pending).toBe(0);
-    client.end();
-    await left();
   });
 });

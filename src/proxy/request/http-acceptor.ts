@@ -8,7 +8,8 @@ import type { PlaneContext } from '../plane/context.ts';
 import type { Acceptor, LiveFrontend } from '../plane/live-frontend.ts';
 import { compileRoute, type Route } from '../rules/route.ts';
 import { refusedEntry } from './http-entry.ts';
-import { HttpLife, type HttpSite } from './http-life.ts';
+import { HttpLife } from './http-life.ts';
+import type { HttpSite } from './http-record.ts';
 import { compileRules, type HttpRules } from './rules.ts';
 
 /** Serves the connections of one HTTP frontend: the lane reads requests, each gets its {@link HttpLife}. */

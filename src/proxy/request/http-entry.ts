@@ -1,7 +1,7 @@
 import type { HttpAccessEntry } from '../access-entry.ts';
 import type { RefusedRequest } from '../lanes/host.ts';
 import type { Exchange } from '../lanes/lane.ts';
-import type { HttpRecord, HttpSite } from './http-life.ts';
+import type { HttpRecord, HttpSite } from './http-record.ts';
 import { termination } from './termination.ts';
 
 type Format = HttpAccessEntry['format'];

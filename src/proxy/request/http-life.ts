@@ -1,17 +1,14 @@
 import { sleep } from '../../core/clock.ts';
 import { asVaneError, type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
-import type { PlaneContext } from '../plane/context.ts';
 import { countWork } from '../plane/count.ts';
 import type { Lease } from '../plane/lease.ts';
 import type { LiveBackend, Want } from '../plane/live-backend.ts';
-import type { LiveFrontend } from '../plane/live-frontend.ts';
-import type { Route } from '../rules/route.ts';
 import { failureAnswer } from './answers.ts';
 import { httpEntry } from './http-entry.ts';
+import { type HttpSite, newHttpRecord } from './http-record.ts';
 import { type Outgoing, outgoing } from './outgoing.ts';
 import { isStale, mayRepeat } from './retry.ts';
-import type { HttpRules } from './rules.ts';
 import { type Phase, termination } from './termination.ts';
 
 /** Longest wait before the same server is connected to again, ms (HAProxy configuration manual, `retries`). */
@@ -42,35 +39,6 @@ const UNTRIED: AttemptOutcome = {
   bytesFromServer: 0,
 };
 
-/** What a life needs of the frontend it belongs to. */
-export interface HttpSite {
-  readonly frontend: LiveFrontend;
-  readonly context: PlaneContext;
-  readonly rules: HttpRules;
-  readonly route: Route;
-  /** No connection of this frontend is to outlive its present request. */
-  readonly draining: boolean;
-}
-
-/** What is known of a request so far; the access log and the counters read it when it is over. */
-export interface HttpRecord {
-  backend: LiveBackend | undefined;
-  /** The last server tried. */
-  lease: Lease | undefined;
-  phase: Phase;
-  status: number | undefined;
-  error: VaneError | undefined;
-  termination: string;
-  retries: number;
-  redispatched: boolean;
-  /** How many were before it when it last had to wait. */
-  queuedBehind: number;
-  /** Milliseconds; undefined: that phase was not reached. */
-  queuedMs: number | undefined;
-  connectMs: number | undefined;
-  responseMs: number | undefined;
-}
-
 /**
  * The one life of an HTTP request, whatever lane its bytes come by: rules, choice of a server, attempts until one
  * succeeds or none may follow, the answer to the client, counters, log. It never rejects and always ends the exchange.
@@ -79,20 +47,7 @@ export class HttpLife {
   readonly #site: HttpSite;
   readonly #exchange: Exchange;
   readonly #tried = new Set<string>();
-  readonly #record: HttpRecord = {
-    backend: undefined,
-    lease: undefined,
-    phase: 'request',
-    status: undefined,
-    error: undefined,
-    termination: '--',
-    retries: 0,
-    redispatched: false,
-    queuedBehind: 0,
-    queuedMs: undefined,
-    connectMs: undefined,
-    responseMs: undefined,
-  };
+  readonly #record = newHttpRecord();
   /** Clock ms of the first attempt: connect times of all attempts add up. */
   #firstAttemptAt: number | undefined;
   /** What the last attempt told its server: nobody counts that twice. */

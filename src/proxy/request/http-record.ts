@@ -1,0 +1,55 @@
+import type { VaneError } from '../../core/errors.ts';
+import type { PlaneContext } from '../plane/context.ts';
+import type { Lease } from '../plane/lease.ts';
+import type { LiveBackend } from '../plane/live-backend.ts';
+import type { LiveFrontend } from '../plane/live-frontend.ts';
+import type { Route } from '../rules/route.ts';
+import type { HttpRules } from './rules.ts';
+import type { Phase } from './termination.ts';
+
+/** What a life needs of the frontend it belongs to. */
+export interface HttpSite {
+  readonly frontend: LiveFrontend;
+  readonly context: PlaneContext;
+  readonly rules: HttpRules;
+  readonly route: Route;
+  /** No connection of this frontend is to outlive its present request. */
+  readonly draining: boolean;
+}
+
+/** What is known of a request so far; the access log and the counters read it when it is over. */
+export interface HttpRecord {
+  backend: LiveBackend | undefined;
+  /** The last server tried. */
+  lease: Lease | undefined;
+  phase: Phase;
+  status: number | undefined;
+  error: VaneError | undefined;
+  termination: string;
+  retries: number;
+  redispatched: boolean;
+  /** How many were before it when it last had to wait. */
+  queuedBehind: number;
+  /** Milliseconds; undefined: that phase was not reached. */
+  queuedMs: number | undefined;
+  connectMs: number | undefined;
+  responseMs: number | undefined;
+}
+
+/** A request of which only the head is known. */
+export function newHttpRecord(): HttpRecord {
+  return {
+    backend: undefined,
+    lease: undefined,
+    phase: 'request',
+    status: undefined,
+    error: undefined,
+    termination: '--',
+    retries: 0,
+    redispatched: false,
+    queuedBehind: 0,
+    queuedMs: undefined,
+    connectMs: undefined,
+    responseMs: undefined,
+  };
+}
