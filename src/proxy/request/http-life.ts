@@ -4,15 +4,13 @@ import type { Attempt, AttemptOutcome, AttemptPhase, Exchange, LocalResponse } f
 import { countWork } from '../plane/count.ts';
 import type { Lease } from '../plane/lease.ts';
 import type { LiveBackend, Want } from '../plane/live-backend.ts';
+import { sameServerWait } from '../plane/same-server-wait.ts';
 import { failureAnswer } from './answers.ts';
 import { httpEntry } from './http-entry.ts';
 import { type HttpSite, newHttpRecord } from './http-record.ts';
 import { type Outgoing, outgoing } from './outgoing.ts';
 import { isStale, mayRepeat } from './retry.ts';
 import { type Phase, termination } from './termination.ts';
-
-/** Longest wait before the same server is connected to again, ms (HAProxy configuration manual, `retries`). */
-const SAME_SERVER_WAIT_MS = 1_000;
 
 const PHASES: Record<AttemptPhase, Phase> = {
   connect: 'connect',
@@ -215,8 +213,7 @@ export class HttpLife {
     const abort = new AbortController();
     exchange.onAborted = (error) => abort.abort(error);
     try {
-      const { connect } = backend.config.timeout;
-      const wait = connect > 0 ? Math.min(connect, SAME_SERVER_WAIT_MS) : SAME_SERVER_WAIT_MS;
+      const wait = sameServerWait(backend.config.timeout.connect);
       await sleep(this.#site.context.clock, wait, abort.signal);
     } finally {
       exchange.onAborted = undefined;

@@ -2,45 +2,14 @@ import type { Socket } from 'node:net';
 import { sleep } from '../../core/clock.ts';
 import { asVaneError, VaneError } from '../../core/errors.ts';
 import type { ClientAddress } from '../lanes/lane.ts';
-import type { PlaneContext } from '../plane/context.ts';
 import { countWork } from '../plane/count.ts';
 import type { Lease, LeaseOutcome } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
-import type { LiveFrontend } from '../plane/live-frontend.ts';
-import type { Phase } from '../request/termination.ts';
-import type { Route } from '../rules/route.ts';
+import { sameServerWait } from '../plane/same-server-wait.ts';
 import { watchClient } from './client-watch.ts';
 import { relay } from './relay.ts';
 import { tcpEntry } from './tcp-entry.ts';
-
-/** Longest wait before the same server is connected to again, ms (HAProxy configuration manual, `retries`). */
-const SAME_SERVER_WAIT_MS = 1_000;
-
-/** What a session needs of the frontend it belongs to. */
-export interface TcpSite {
-  readonly frontend: LiveFrontend;
-  readonly context: PlaneContext;
-  readonly route: Route;
-}
-
-/** What is known of a session so far; the access log and the counters read it when it is over. */
-export interface TcpRecord {
-  readonly client: ClientAddress;
-  backend: LiveBackend | undefined;
-  /** The last server tried. */
-  lease: Lease | undefined;
-  phase: Phase;
-  error: VaneError | undefined;
-  retries: number;
-  redispatched: boolean;
-  /** How many were before it when it last had to wait. */
-  queuedBehind: number;
-  /** Milliseconds; undefined: that phase was not reached. */
-  queuedMs: number | undefined;
-  connectMs: number | undefined;
-  bytesToServer: number;
-  bytesToClient: number;
-}
+import { newTcpRecord, type TcpRecord, type TcpSite } from './tcp-record.ts';
 
 type Stop = (reason: VaneError) => void;
 
@@ -66,20 +35,7 @@ export class TcpSession {
     this.#site = site;
     this.#client = client;
     this.#startedAt = site.context.clock.now();
-    this.#record = {
-      client: address,
-      backend: undefined,
-      lease: undefined,
-      phase: 'connect',
-      error: undefined,
-      retries: 0,
-      redispatched: false,
-      queuedBehind: 0,
-      queuedMs: undefined,
-      connectMs: undefined,
-      bytesToServer: 0,
-      bytesToClient: 0,
-    };
+    this.#record = newTcpRecord(address);
     this.#unwatch = watchClient(client, (reason) => this.stop(reason));
   }
 
@@ -251,8 +207,7 @@ export class TcpSession {
   /** A server that has just refused a connection gets a moment; one that was removed is not gone back to. */
   async #pause(backend: LiveBackend, error: VaneError): Promise<void> {
     if (error.source !== 'upstream') return;
-    const { connect } = backend.config.timeout;
-    const wait = connect > 0 ? Math.min(connect, SAME_SERVER_WAIT_MS) : SAME_SERVER_WAIT_MS;
+    const wait = sameServerWait(backend.config.timeout.connect);
     const abort = new AbortController();
     await this.#interruptible(
       (reason) => abort.abort(reason),

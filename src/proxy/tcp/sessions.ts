@@ -5,7 +5,8 @@ import type { PlaneContext } from '../plane/context.ts';
 import type { Acceptor, LiveFrontend } from '../plane/live-frontend.ts';
 import { compileRoute, type Route } from '../rules/route.ts';
 import { clientAddress } from './client-address.ts';
-import { TcpSession, type TcpSite } from './session.ts';
+import { TcpSession } from './session.ts';
+import type { TcpSite } from './tcp-record.ts';
 
 /** Serves the connections of one frontend in `mode tcp`. That they come and go is counted by who admits them. */
 export class TcpAcceptor implements Acceptor, TcpSite {

@@ -1,6 +1,6 @@
 import type { TcpAccessEntry } from '../access-entry.ts';
 import { termination } from '../request/termination.ts';
-import type { TcpRecord, TcpSite } from './session.ts';
+import type { TcpRecord, TcpSite } from './tcp-record.ts';
 
 const NOT_REACHED = -1;
 
