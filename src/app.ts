@@ -1,9 +1,13 @@
+import type { Readable } from 'node:stream';
 import { type ConsulApi, createConsulApi } from './api/consul/server.ts';
 import { createStatsApi, type StatsApi } from './api/stats/server.ts';
 import { type ConfigChange, diffConfig } from './config/diff.ts';
 import type { RegistryConfig, RuntimeConfig } from './config/runtime.ts';
+import { bindSocket } from './control/bound-socket.ts';
 import { Control } from './control/control.ts';
+import { PlaneGroup } from './control/plane-group.ts';
 import type { SystemView } from './control/view.ts';
+import { forkWorker } from './control/worker-process.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { VaneError } from './core/errors.ts';
 import { Lifecycle } from './core/lifecycle.ts';
@@ -15,7 +19,7 @@ import { LocalChecks } from './health/local-checks.ts';
 import { Slots } from './health/slots.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { AccessEntry } from './proxy/access-entry.ts';
-import { localChannel } from './proxy/plane/channel.ts';
+import { type ControlEnd, localChannel } from './proxy/plane/channel.ts';
 import type { Listening } from './proxy/plane/messages.ts';
 import { Plane } from './proxy/plane/plane.ts';
 import { Registry } from './registry/registry.ts';
@@ -35,6 +39,8 @@ export interface AppOptions {
   readonly access: (entry: AccessEntry) => void;
   /** Lines of the access log that had to be dropped so far. */
   readonly accessDropped: () => number;
+  /** Takes the standard output of a worker process: log lines of all kinds. By default nobody reads them. */
+  readonly workerOutput?: (stdout: Readable) => void;
   readonly clock?: Clock;
 }
 
@@ -46,17 +52,18 @@ export interface Ports {
   readonly frontends: readonly Listening[];
 }
 
-/** The whole of Vane in one process: everything is put together, started, reloaded and stopped here. */
+/** The whole of Vane: everything is put together, started, reloaded and stopped here. */
 export class App {
   readonly #options: AppOptions;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #lifecycle: Lifecycle;
-  readonly #channel = localChannel();
   readonly #slots = new Slots(CHECKS_AT_ONCE);
   readonly #reloads = { taken: 0, refused: 0 };
   #config: RuntimeConfig;
   #control: Control | undefined;
+  /** Undefined: the data plane is in this process. */
+  #workers: PlaneGroup | undefined;
   #stats: StatsApi | undefined;
   #consul: ConsulApi | undefined;
   #dns: DnsServer | undefined;
@@ -91,8 +98,8 @@ export class App {
     // First, so that what follows can be watched from outside; and last to stop, for the same reason.
     if (global.stats) await this.#startStats(global.stats.bind);
     const builtin = registry && (await this.#startRegistry(registry));
-    await this.#startPlane();
-    const control = await this.#startControl(builtin);
+    const channel = await (global.workers > 0 ? this.#startWorkers(global) : this.#startPlane());
+    const control = await this.#startControl(builtin, channel);
     try {
       await control.apply(this.#config);
     } catch (error) {
@@ -117,6 +124,7 @@ export class App {
       throw error;
     }
     this.#config = effective;
+    this.#workers?.set(effective.global);
     this.#reloads.taken++;
     return changes;
   }
@@ -134,7 +142,8 @@ export class App {
   }
 
   async #startStats(bind: { readonly host: string; readonly port: number }): Promise<void> {
-    const { log, accessDropped } = this.#options;
+    const { log, accessDropped: droppedHere } = this.#options;
+    const accessDropped = () => droppedHere() + (this.#workers?.accessDropped ?? 0);
     const metrics = createMetrics({ view: () => this.#view(), accessDropped });
     this.#stats = createStatsApi({
       bind,
@@ -178,21 +187,37 @@ export class App {
   }
 
   /** The data plane runs in this process; control talks to it as if it did not. */
-  async #startPlane(): Promise<void> {
+  async #startPlane(): Promise<ControlEnd> {
     const { log, access } = this.#options;
-    const channel = this.#channel.plane;
+    const { control, plane: channel } = localChannel();
     const plane = new Plane({ channel, clock: this.#clock, random: Math.random, log, access });
     await this.#lifecycle.start({
       name: 'data plane',
       start: async () => {},
       stop: async () => plane.close(),
     });
+    return control;
   }
 
-  async #startControl(builtin: Resolver | undefined): Promise<Control> {
+  async #startWorkers(settings: RuntimeConfig['global']): Promise<ControlEnd> {
+    const { log, workerOutput = (stdout) => void stdout.resume() } = this.#options;
+    const workers = new PlaneGroup({
+      size: settings.workers,
+      spawn: () => forkWorker(workerOutput),
+      bind: bindSocket,
+      settings,
+      clock: this.#clock,
+      log,
+    });
+    await this.#lifecycle.start(workers);
+    this.#workers = workers;
+    return workers.channel;
+  }
+
+  async #startControl(builtin: Resolver | undefined, channel: ControlEnd): Promise<Control> {
     const { log } = this.#options;
     const control = new Control({
-      channel: this.#channel.control,
+      channel,
       clock: this.#clock,
       random: Math.random,
       log,
@@ -207,7 +232,11 @@ export class App {
   async #view(): Promise<SystemView> {
     const { node } = this.#config.global;
     const { version } = this.#options;
-    const facts = { node, version, pid: process.pid, startedAt: this.#startedAt, reloads: this.#reloads };
+    const workers = this.#workers?.workers ?? { running: 0, restarts: 0 };
+    const facts = {
+      ...{ node, version, pid: process.pid, startedAt: this.#startedAt },
+      ...{ reloads: this.#reloads, workers },
+    };
     if (!this.#control) throw new VaneError('STOPPING', 'Vane is not up yet');
     return this.#control.view(facts);
   }
@@ -220,6 +249,7 @@ export class App {
 
 /** The next configuration, with what a running process cannot change as it is now. */
 function withFixedSettings(now: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
-  const { node, datacenter, dataDir, stats } = now.global;
-  return { ...next, global: { ...next.global, node, datacenter, dataDir, stats }, registry: now.registry };
+  const { node, datacenter, dataDir, workers, stats } = now.global;
+  const global = { ...next.global, node, datacenter, dataDir, workers, stats };
+  return { ...next, global, registry: now.registry };
 }

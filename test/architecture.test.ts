@@ -20,6 +20,7 @@ const ROOMS = [
   'main',
   'cli',
   'app',
+  'worker',
   'api',
   'observe',
   'control',

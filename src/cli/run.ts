@@ -6,6 +6,7 @@ import { systemClock } from '../core/clock.ts';
 import { asVaneError, messageOf } from '../core/errors.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { stdoutLines } from '../observe/line-output.ts';
+import { LineRelay } from '../observe/line-relay.ts';
 import { createLog, type ProcessLog } from '../observe/log.ts';
 import { loadHere } from './load.ts';
 import { version } from './version.ts';
@@ -30,6 +31,7 @@ export async function run(path: string): Promise<number> {
   const output = stdoutLines();
   const log = createLog(config.global.log, output);
   const access = new AccessLog(output);
+  const relay = new LineRelay(output, systemClock);
   const signals = new Signals();
   process.on('uncaughtException', (error) => void giveUp(log, error));
   let code = 0;
@@ -39,6 +41,7 @@ export async function run(path: string): Promise<number> {
       log,
       access: (entry) => access.write(entry),
       accessDropped: () => access.dropped,
+      workerOutput: (stdout) => relay.take(stdout),
     });
     const listening = app.ports.frontends.map(
       ({ frontend, bind, port }) => `${frontend} ${bind.host}:${port}`,
@@ -52,6 +55,7 @@ export async function run(path: string): Promise<number> {
     code = FAILED;
   }
   const deadline = systemClock.now() + FLUSH_WITHIN_MS;
+  await relay.flush(deadline);
   await access.flush(deadline);
   await log.flush(deadline);
   signals.release();

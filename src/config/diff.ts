@@ -25,6 +25,7 @@ const FIXED: readonly (readonly [path: string, read: (config: RuntimeConfig) => 
   ['global.node', ({ global }) => global.node],
   ['global.datacenter', ({ global }) => global.datacenter],
   ['global.data-dir', ({ global }) => global.dataDir],
+  ['global.workers', ({ global }) => global.workers],
   ['global.stats', ({ global }) => global.stats],
   ['registry.http', ({ registry }) => registry?.http],
   ['registry.dns', ({ registry }) => registry?.dns],

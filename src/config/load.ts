@@ -17,6 +17,8 @@ export interface LoadContext {
   readonly hostname: string;
   /** Absolute: what relative paths, `path` included, start from. */
   readonly cwd: string;
+  /** Processes that this machine runs at once; 1 where it does not matter. */
+  readonly cores?: number;
 }
 
 /** One file as read from disk. */
@@ -45,6 +47,7 @@ export function parseConfig(sources: readonly ConfigSource[], context: LoadConte
     resolveConfig(valid.user, {
       hostname: context.hostname,
       cwd: context.cwd,
+      cores: context.cores ?? 1,
       keys: (path) => keysAt(valid.tree, path),
       report: (finding) => all.push(locate(valid.tree, finding)),
     });

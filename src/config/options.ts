@@ -1,23 +1,24 @@
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BackendConfig } from './runtime.ts';
+import type { BackendConfig, FrontendOptions } from './runtime.ts';
 
 /** What a list of HAProxy's `option` keywords says; undefined where it says nothing. */
 export interface Options {
   readonly forwardfor?: boolean;
   readonly httplog?: boolean;
   readonly tcplog?: boolean;
+  readonly httpLane?: FrontendOptions['httpLane'];
   readonly redispatch?: boolean;
   readonly httpchk?: BackendConfig['httpchk'] | 'off';
 }
 
-export const FRONTEND_OPTIONS = ['forwardfor', 'httplog', 'tcplog'] as const;
+export const FRONTEND_OPTIONS = ['forwardfor', 'httplog', 'tcplog', 'http-lane'] as const;
 export const BACKEND_OPTIONS = ['redispatch', 'httpchk'] as const;
 type OptionName = (typeof FRONTEND_OPTIONS)[number] | (typeof BACKEND_OPTIONS)[number];
 
 /**
- * Reads one entry of an `option` list: `NAME`, `no NAME`, or `httpchk [METHOD] URI` (configuration manual,
- * section 4.2). `known` are the options of the section it stands in.
+ * Reads one entry of an `option` list: `NAME`, `no NAME`, `httpchk [METHOD] URI` (configuration manual, section 4.2)
+ * or `http-lane LANE`. `known` are the options of the section it stands in.
  */
 export function parseOption(text: string, known: readonly OptionName[]): Parsed<Options> {
   const words = text.trim().split(/\s+/);
@@ -29,8 +30,22 @@ export function parseOption(text: string, known: readonly OptionName[]): Parsed<
     return unparsed(message, undefined, didYouMean(written, known));
   }
   if (name === 'httpchk' && !negated) return parseHttpchk(args);
+  if (name === 'http-lane' && !negated) return parseHttpLane(args);
   if (args.length > 0) return unparsed(`option ${name} takes nothing after it, found ${args.join(' ')}`);
-  return parsed(name === 'httpchk' ? { httpchk: 'off' } : { [name]: !negated });
+  if (name === 'httpchk') return parsed({ httpchk: 'off' });
+  return parsed(name === 'http-lane' ? { httpLane: 'direct' } : { [name]: !negated });
+}
+
+const LANES = ['direct', 'compat'] as const;
+
+function parseHttpLane([written = '', ...rest]: readonly string[]): Parsed<Options> {
+  const lane = LANES.find((known) => known === written);
+  if (lane !== undefined && rest.length === 0) return parsed({ httpLane: lane });
+  return unparsed(
+    `expected "http-lane ${LANES.join('" or "http-lane ')}"`,
+    undefined,
+    didYouMean(written, LANES),
+  );
 }
 
 /** HAProxy's defaults: `OPTIONS`, and `/`. */

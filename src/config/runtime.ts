@@ -23,6 +23,8 @@ export interface GlobalConfig {
   readonly datacenter: string;
   /** Absolute. Undefined: nothing is written to disk. */
   readonly dataDir: string | undefined;
+  /** Data-plane processes; 0: frontends run in the control process. */
+  readonly workers: number;
   /** Client connections accepted at once by all frontends together. */
   readonly maxconn: number;
   readonly log: {
@@ -94,6 +96,8 @@ export interface FrontendOptions {
   readonly forwardfor: boolean;
   /** One access-log line in HAProxy's httplog or tcplog format for each request or connection. */
   readonly accessLog: 'off' | 'haproxy' | 'json';
+  /** What carries requests: Vane's own parser, or Node's and http-proxy-3. */
+  readonly httpLane: 'direct' | 'compat';
 }
 
 export interface BackendConfig {

@@ -5,6 +5,7 @@ import { VaneError } from '../core/errors.ts';
 import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { BindProblem, FromPlane, Listening } from '../proxy/plane/messages.ts';
+import { Answers } from './answers.ts';
 
 /** What the plane tells without being asked. */
 export interface PlaneNews {
@@ -20,14 +21,13 @@ const DRAIN_GRACE_MS = 1_000;
 /** Control's side of the line to a data plane: questions become promises, news become calls. */
 export class PlaneLine {
   readonly #channel: ControlEnd;
-  readonly #clock: Clock;
-  readonly #waiting = new Map<string, (message: FromPlane) => void>();
+  readonly #answers: Answers;
   #generation = 0;
   #question = 0;
 
   constructor(channel: ControlEnd, clock: Clock, news: PlaneNews) {
     this.#channel = channel;
-    this.#clock = clock;
+    this.#answers = new Answers(clock, 'the data plane');
     channel.onMessage((message) => {
       switch (message.type) {
         case 'idle':
@@ -35,7 +35,7 @@ export class PlaneLine {
         case 'trouble':
           return news.trouble(message);
         default:
-          return this.#waiting.get(topicOf(message))?.(message);
+          return this.#answers.take(message);
       }
     });
   }
@@ -46,9 +46,10 @@ export class PlaneLine {
     const { frontends, backends, global } = config;
     const { maxconn } = global;
     this.#channel.post({ type: 'config', generation, maxconn, frontends, backends, sets });
-    const answer = await this.#answer(`config ${generation}`, ANSWER_WITHIN_MS);
+    const answer = await this.#answers.wait(`config ${generation}`, ANSWER_WITHIN_MS);
     if (answer.type === 'applied') return answer.listening;
-    throw new VaneError('BIND_FAILED', describe(answer.type === 'rejected' ? answer.problems : []));
+    const { problems = [], why = undefined } = answer.type === 'rejected' ? answer : {};
+    throw new VaneError('BIND_FAILED', describe(problems, why));
   }
 
   setServers(set: ServerSet): void {
@@ -58,7 +59,7 @@ export class PlaneLine {
   async collect(): Promise<PlaneCounters> {
     const id = ++this.#question;
     this.#channel.post({ type: 'collect', id });
-    const answer = await this.#answer(`counters ${id}`, ANSWER_WITHIN_MS);
+    const answer = await this.#answers.wait(`counters ${id}`, ANSWER_WITHIN_MS);
     if (answer.type === 'counters') return answer.counters;
     throw new VaneError('INTERNAL', 'the data plane answered something else');
   }
@@ -66,39 +67,13 @@ export class PlaneLine {
   /** Resolves to how much had to be cut at the end. */
   async drain(withinMs: number): Promise<number> {
     this.#channel.post({ type: 'drain', withinMs });
-    const answer = await this.#answer('drained', withinMs + DRAIN_GRACE_MS);
+    const answer = await this.#answers.wait('drained', withinMs + DRAIN_GRACE_MS);
     return answer.type === 'drained' ? answer.cut : 0;
   }
-
-  #answer(topic: string, within: number): Promise<FromPlane> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(within, () => {
-        this.#waiting.delete(topic);
-        reject(new VaneError('INTERNAL', `the data plane did not answer within ${within} ms`));
-      });
-      this.#waiting.set(topic, (message) => {
-        cancel();
-        this.#waiting.delete(topic);
-        resolve(message);
-      });
-    });
-  }
 }
 
-function topicOf(message: FromPlane): string {
-  switch (message.type) {
-    case 'applied':
-    case 'rejected':
-      return `config ${message.generation}`;
-    case 'counters':
-      return `counters ${message.id}`;
-    default:
-      return message.type;
-  }
-}
-
-function describe(problems: readonly BindProblem[]): string {
-  if (problems.length === 0) return 'the data plane takes no configuration any more';
+function describe(problems: readonly BindProblem[], why: string | undefined): string {
+  if (problems.length === 0) return why ?? 'the data plane takes no configuration any more';
   return problems
     .map(
       ({ frontend, bind, message }) => `frontend ${frontend}: ${serverId(bind.host, bind.port)}: ${message}`,

@@ -33,6 +33,8 @@ export interface ProcessView {
   readonly stopping: boolean;
   /** Configurations taken since start, the first included, and refused ones. */
   readonly reloads: { readonly taken: number; readonly refused: number };
+  /** Processes of the data plane, and how many were started in place of one that had ended; none with `workers: 0`. */
+  readonly workers: { readonly running: number; readonly restarts: number };
 }
 
 export interface FrontendView {

@@ -44,8 +44,8 @@ export class LineOutput {
     return this.#pending;
   }
 
-  /** Takes whole lines, each with its line feed. `lost` is called if they will not arrive. */
-  write(text: string, lost: () => void = () => undefined): void {
+  /** Takes whole lines, each with its line feed, as text or UTF-8. `lost` is called if they will not arrive. */
+  write(text: string | Uint8Array, lost: () => void = () => undefined): void {
     if (this.#pending + text.length > this.#limit) {
       lost();
       return;

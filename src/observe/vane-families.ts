@@ -6,7 +6,7 @@ import type { Labelled } from './families.ts';
 
 /** What the process is, which HAProxy tells too, and what became of its reloads. */
 export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
-  const { node, version, reloads } = process;
+  const { node, version, reloads, workers } = process;
   return [
     one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
     one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
@@ -27,6 +27,14 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
       'Access log lines dropped because their reader was too slow.',
       {},
       accessLogDropped,
+    ),
+    one('vane_workers', 'gauge', 'Worker processes that run; 0 with workers: 0.', {}, workers.running),
+    one(
+      'vane_worker_restarts_total',
+      'counter',
+      'Worker processes started in place of one that had ended unexpectedly.',
+      {},
+      workers.restarts,
     ),
   ];
 }

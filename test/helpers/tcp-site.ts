@@ -97,7 +97,7 @@ export function frontendConfig(more: Partial<FrontendConfig> = {}): FrontendConf
     bind: [],
     maxconn: 1_000,
     timeout: { client: 30_000, httpRequest: 10_000, httpKeepAlive: 10_000, tunnel: 3_600_000 },
-    options: { forwardfor: false, accessLog: 'haproxy' },
+    options: { forwardfor: false, accessLog: 'haproxy', httpLane: 'direct' },
     httpRequest: [],
     useBackend: [],
     defaultBackend: 'db',

@@ -3,17 +3,23 @@ import { startApp } from '../helpers/app.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { startWeb } from '../helpers/web.ts';
 
-const WEB = `
-frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
+function webOver(lane: string): string {
+  return `
+frontends: { www: { bind: "127.0.0.1:0", option: [http-lane ${lane}], default_backend: web } }
 backends: { web: { servers: [{ domain: web.service.consul, interval: 1h, drain: 5s }] } }
 `;
+}
+
+const WEB = webOver('direct');
 
 async function textOf(url: string): Promise<string> {
   const answer = await fetch(url);
   return `${answer.status} ${await answer.text()}`;
 }
 
-describe('a name', () => {
+describe.each(['direct', 'compat'])('a name, over the %s lane,', (lane) => {
+  const WEB = webOver(lane);
+
   test('is followed at once, whatever the interval', async () => {
     await using a = await startWeb('a');
     await using vane = await startApp(WEB);

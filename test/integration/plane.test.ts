@@ -346,7 +346,7 @@ describe('servers', () => {
     await asking.answer();
     await eventually(() =>
       expect(rig.said.filter(({ type }) => type === 'idle')).toEqual([
-        { type: 'idle', backend: 'web', server: `127.0.0.1:${origin.port}` },
+        { type: 'idle', backend: 'web', server: `127.0.0.1:${origin.port}`, revision: 2 },
       ]),
     );
   });

@@ -83,7 +83,9 @@ describe('a session', () => {
   test('is logged in the format asked for, or not at all', async () => {
     const { port } = await namedServer(bench, 'a');
     const servers = [tcpServer('db-1', port)];
-    const options = (accessLog: 'off' | 'json') => ({ options: { forwardfor: false, accessLog } });
+    const options = (accessLog: 'off' | 'json') => ({
+      options: { forwardfor: false, accessLog, httpLane: 'direct' as const },
+    });
     const quiet = await tcpSite(bench, { servers, frontend: options('off') });
     const json = await tcpSite(bench, { servers, frontend: options('json') });
     await ask(quiet.port, 'x');

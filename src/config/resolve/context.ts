@@ -6,6 +6,8 @@ export interface ResolveContext {
   readonly hostname: string;
   /** Absolute: what relative paths in the file start from. */
   readonly cwd: string;
+  /** Processes that this machine runs at once. */
+  readonly cores: number;
   /**
    * The keys the user wrote at a path, also those whose value is not valid and therefore absent here: so that
    * one mistake is told once.

@@ -30,6 +30,7 @@ export function resolveFrontends(
       timeout: resolveTimeouts(frontend, defaults),
       options: {
         forwardfor: frontend.option?.forwardfor ?? defaults.option?.forwardfor ?? false,
+        httpLane: frontend.option?.httpLane ?? defaults.option?.httpLane ?? 'direct',
         accessLog: accessLogOf(frontend) ?? accessLogOf(defaults) ?? 'off',
       },
       httpRequest: resolveHttpRequest(frontend, scope, path, context),

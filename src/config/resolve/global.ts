@@ -11,13 +11,14 @@ const STORE_FILE = 'registry.db';
 
 export function resolveGlobal(
   user: UserConfig['global'] = {},
-  { hostname, cwd }: ResolveContext,
+  { hostname, cwd, cores }: ResolveContext,
 ): GlobalConfig {
   const dataDir = user['data-dir'];
   return {
     node: user.node ?? hostname,
     datacenter: user.datacenter ?? 'dc1',
     dataDir: dataDir === undefined ? undefined : resolve(cwd, dataDir),
+    workers: user.workers === 'auto' ? cores : (user.workers ?? 0),
     maxconn: user.maxconn ?? 20_000,
     log: { level: user.log?.level ?? 'info', format: user.log?.format ?? 'json' },
     stats: user.stats === 'off' ? undefined : { bind: user.stats?.bind ?? DEFAULT_STATS },

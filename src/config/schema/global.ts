@@ -4,6 +4,8 @@ import { bind, duration, orOff, whole } from './values.ts';
 /** Consul's rule for node names that the DNS can carry, and dots as host names have them. */
 const NODE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/;
 
+const MOST_WORKERS = 64;
+
 const log = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -41,9 +43,13 @@ export const global = z.strictObject({
       'Folder for what must survive a restart. Relative to the working directory. Default: nothing is written to disk.',
     ),
   workers: z
-    .literal(0, { error: 'only 0 is supported: frontends run in the control process' })
+    .union([z.literal('auto'), whole(0, MOST_WORKERS)], {
+      error: `expected auto or a whole number from 0 to ${MOST_WORKERS}`,
+    })
     .optional()
-    .describe('Data-plane processes. Only 0: everything runs in one process. Default: 0.'),
+    .describe(
+      'Processes that frontends run in; auto: one for each core; 0: none, all runs in one process. Default: 0.',
+    ),
   maxconn: whole(1, 10_000_000)
     .optional()
     .describe('Client connections accepted at once by all frontends together. Default: 20000.'),

@@ -9,7 +9,7 @@ type OptionName = Parameters<typeof parseOption>[1][number];
 
 /** A list of options, merged: a later one wins. The pattern is for editors; the parser decides. */
 export function options(known: readonly OptionName[]) {
-  const pattern = `^\\s*(no\\s+)?(${known.join('|').replace('httpchk', 'httpchk(\\s+\\S+){0,2}')})\\s*$`;
+  const pattern = `^\\s*(no\\s+)?(${known.join('|').replace('httpchk', 'httpchk(\\s+\\S+){0,2}').replace('http-lane', 'http-lane(\\s+(direct|compat))?')})\\s*$`;
   const option = z
     .string()
     .meta({ pattern })
@@ -69,7 +69,7 @@ export const maxqueue = whole(0, 1_000_000)
 export const frontendOptions = options(FRONTEND_OPTIONS)
   .optional()
   .describe(
-    'forwardfor: add X-Forwarded-For, -Proto and -Host. httplog, tcplog: an access log as HAProxy writes it. "no NAME" turns one off.',
+    'forwardfor: add X-Forwarded-For, -Proto and -Host. httplog, tcplog: an access log as HAProxy writes it. "http-lane compat": requests go through Node\'s parser and http-proxy-3. "no NAME" turns one off.',
   );
 
 export const backendOptions = options(BACKEND_OPTIONS)

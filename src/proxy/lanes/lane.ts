@@ -13,9 +13,12 @@ export interface Exchange {
   /** Clock ms of the request's first byte, and of the end of its head. */
   readonly startedAt: number;
   readonly headAt: number;
-  /** Why the client is gone or out of time (CLIENT_ABORTED, CLIENT_TIMEOUT); set before `onAborted` is called. */
+  /**
+   * Why nothing more comes of it: the client is gone or out of time (CLIENT_ABORTED, CLIENT_TIMEOUT), its body is
+   * no HTTP (REQUEST_INVALID), or what the lane was taken down with. Set before `onAborted` is called.
+   */
   readonly aborted: VaneError | undefined;
-  /** Called at most once, when the client goes away while the request is not finished. */
+  /** Called at most once, with {@link aborted}, while the request is not finished. */
   onAborted: ((error: VaneError) => void) | undefined;
   /** Bytes read from and written to the client for this request so far, heads included. */
   readonly bytesIn: number;

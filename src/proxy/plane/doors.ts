@@ -5,6 +5,17 @@ import type { Log } from '../../core/log.ts';
 import { Listener } from './listener.ts';
 import type { BindProblem, Listening } from './messages.ts';
 
+/**
+ * Opens one address that is to be listened on; rejects with BIND_FAILED.
+ * @param key of {@link doorKey}
+ * @param onError hears why a connection could not be accepted
+ */
+export type OpenListener = (
+  bind: BindAddress,
+  key: string,
+  onError: (error: Error) => void,
+) => Promise<Listener>;
+
 /** Takes an accepted connection on behalf of a frontend. */
 type Admit = (frontend: string, socket: Socket) => void;
 
@@ -21,10 +32,15 @@ interface Door {
 /** The listening addresses of a plane. Those that stay over a reload keep their socket, whichever frontend they serve. */
 export class Doors {
   readonly #log: Log;
+  readonly #openListener: OpenListener;
   #doors: ReadonlyMap<string, Door> = new Map();
 
-  constructor(log: Log) {
+  constructor(
+    log: Log,
+    open: OpenListener = (bind, _key, onError) => Listener.open(bind, { listenOn: bind, onError }),
+  ) {
     this.#log = log;
+    this.#openListener = open;
   }
 
   get listening(): readonly Listening[] {
@@ -42,10 +58,10 @@ export class Doors {
     const problems: BindProblem[] = [];
     for (const { name: frontend, bind: binds } of frontends) {
       for (const [i, bind] of binds.entries()) {
-        const key = keyOf(bind, frontend, i);
+        const key = doorKey(bind, frontend, i);
         const open = this.#doors.get(key)?.listener;
         try {
-          const listener = open ?? (await this.#listen(bind));
+          const listener = open ?? (await this.#listen(bind, key));
           if (!open) fresh.push(listener);
           next.set(key, { listener, frontend });
         } catch (error) {
@@ -76,8 +92,8 @@ export class Doors {
     this.#doors = next;
   }
 
-  #listen(bind: BindAddress): Promise<Listener> {
-    return Listener.open(bind, (error) => {
+  #listen(bind: BindAddress, key: string): Promise<Listener> {
+    return this.#openListener(bind, key, (error) => {
       this.#log.error(
         { bind: `${bind.host}:${bind.port}`, error: messageOf(error) },
         'cannot accept connections',
@@ -86,7 +102,10 @@ export class Doors {
   }
 }
 
-/** Port 0 asks for a port of its own each time it is written. */
-function keyOf({ host, port }: BindAddress, frontend: string, index: number): string {
+/**
+ * What makes an address of one configuration the same as one of another. Port 0 asks for a port of its own each time
+ * it is written.
+ */
+export function doorKey({ host, port }: BindAddress, frontend: string, index: number): string {
   return port === 0 ? `${host}:0 ${frontend} ${index}` : `${host}:${port}`;
 }

@@ -5,6 +5,21 @@ import { messageOf, VaneError } from '../../core/errors.ts';
 /** Connections that may wait to be accepted (HAProxy: `backlog`, by default maxconn); the system caps it. */
 const BACKLOG = 1_024;
 
+export interface ListenerOptions {
+  readonly listenOn: BindAddress | GivenSocket;
+  /** Hears why a connection could not be accepted. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A TCP socket that another process has bound and passed on: what Node's `listen(handle)` takes. */
+export class GivenSocket {
+  readonly handle: unknown;
+
+  constructor(handle: unknown) {
+    this.handle = handle;
+  }
+}
+
 /** One listening address. It outlives reloads; whom its connections belong to may change. */
 export class Listener {
   readonly bind: BindAddress;
@@ -22,22 +37,20 @@ export class Listener {
     server.on('connection', (socket: Socket) => this.#take(socket));
   }
 
-  /**
-   * Rejects with BIND_FAILED.
-   * @param onError hears why a connection could not be accepted
-   */
-  static open(bind: BindAddress, onError: (error: Error) => void): Promise<Listener> {
-    const { host, port } = bind;
+  /** Listens on an address, or on a socket that is bound to it already. Rejects with BIND_FAILED. */
+  static open(bind: BindAddress, { listenOn, onError }: ListenerOptions): Promise<Listener> {
     // Half-open, so that a client which has sent all it had still gets its answer.
     const server = createServer({ allowHalfOpen: true, noDelay: true });
     return new Promise((resolve, reject) => {
       const failed = (error: Error) =>
         reject(new VaneError('BIND_FAILED', messageOf(error), { cause: error }));
       server.once('error', failed);
-      server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
+      const listening = () => {
         server.off('error', failed);
         resolve(new Listener(bind, server, onError));
-      });
+      };
+      if (listenOn instanceof GivenSocket) server.listen(listenOn.handle, BACKLOG, listening);
+      else server.listen({ ...listenOn, backlog: BACKLOG, exclusive: true }, listening);
     });
   }
 

@@ -28,7 +28,7 @@ export interface BackendEvents {
 }
 
 /** Requests waiting at most when the configuration says 0. */
-const DEFAULT_MAXQUEUE = 1024;
+export const DEFAULT_MAXQUEUE = 1024;
 
 /**
  * A backend at work: its servers as they are now, the choice among them, the queue before them. Every choice

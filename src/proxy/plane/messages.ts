@@ -30,9 +30,21 @@ export type ToPlane =
 
 export type FromPlane =
   | { readonly type: 'applied'; readonly generation: number; readonly listening: readonly Listening[] }
-  | { readonly type: 'rejected'; readonly generation: number; readonly problems: readonly BindProblem[] }
+  | {
+      readonly type: 'rejected';
+      readonly generation: number;
+      readonly problems: readonly BindProblem[];
+      /** What is wrong besides the problems. */
+      readonly why?: string;
+    }
   /** A draining server holds no more work in this plane. Sent once per drain. */
-  | { readonly type: 'idle'; readonly backend: string; readonly server: string }
+  | {
+      readonly type: 'idle';
+      readonly backend: string;
+      readonly server: string;
+      /** Of the set by which it was draining then. */
+      readonly revision: number;
+    }
   /** Live traffic met a fault of a server; at most a few a second per server and code. */
   | {
       readonly type: 'trouble';

@@ -8,7 +8,7 @@ import { TcpAcceptor } from '../tcp/sessions.ts';
 import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
 import type { PlaneContext } from './context.ts';
-import { Doors, type Opened } from './doors.ts';
+import { Doors, type Opened, type OpenListener } from './doors.ts';
 import { LiveBackend } from './live-backend.ts';
 import { type Acceptor, LiveFrontend } from './live-frontend.ts';
 import type { ToPlane } from './messages.ts';
@@ -27,6 +27,8 @@ export interface PlaneOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly access: (entry: AccessEntry) => void;
+  /** Opens the sockets that it listens on; by default it binds them itself. */
+  readonly open?: OpenListener;
 }
 
 /**
@@ -44,6 +46,8 @@ export class Plane implements PlaneContext {
   readonly #unsubscribe: Cancel;
   readonly #sites = new Map<string, Site>();
   readonly #backends = new Map<string, LiveBackend>();
+  /** Of the last set of each backend. */
+  readonly #revisions = new Map<string, number>();
   /** Sites and backends that a reload took away, while they finish what they have. */
   readonly #retired = new Set<Site>();
   readonly #retiredBackends = new Set<LiveBackend>();
@@ -58,7 +62,7 @@ export class Plane implements PlaneContext {
     this.#channel = options.channel;
     this.#random = options.random;
     this.#connections = new ClientConnections(options.clock);
-    this.#doors = new Doors(options.log);
+    this.#doors = new Doors(options.log, options.open);
     this.#unsubscribe = options.channel.onMessage((message) => {
       this.#obeying = this.#obeying
         .then(() => this.#obey(message))
@@ -139,7 +143,10 @@ export class Plane implements PlaneContext {
       clock: this.clock,
       random: this.#random,
       events: {
-        idle: ({ id: server }) => this.#channel.post({ type: 'idle', backend, server }),
+        idle: ({ id: server }) => {
+          const revision = this.#revisions.get(backend) ?? 0;
+          this.#channel.post({ type: 'idle', backend, server, revision });
+        },
         trouble: ({ id: server }, { code, message }) =>
           this.#channel.post({ type: 'trouble', backend, server, code, message }),
       },
@@ -182,6 +189,7 @@ export class Plane implements PlaneContext {
   /** What it is doing may be finished within the longest drain time of its servers. */
   #retireBackend(live: LiveBackend): void {
     this.#backends.delete(live.name);
+    this.#revisions.delete(live.name);
     this.#retiredBackends.add(live);
     live.closeIdle();
     const longest = Math.max(0, ...live.config.servers.map(({ drain }) => drain));
@@ -194,7 +202,11 @@ export class Plane implements PlaneContext {
   }
 
   #setServers(set: ServerSet): void {
-    this.#backends.get(set.backend)?.setServers(set.servers);
+    const live = this.#backends.get(set.backend);
+    if (!live) return;
+    // Before, for it may report at once.
+    this.#revisions.set(set.backend, set.revision);
+    live.setServers(set.servers);
   }
 
   #counters() {

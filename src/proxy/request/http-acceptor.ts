@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { FrontendConfig } from '../../config/runtime.ts';
 import type { VaneError } from '../../core/errors.ts';
 import { CompatLane } from '../lanes/compat/lane.ts';
+import { DirectLane } from '../lanes/direct/lane.ts';
 import type { Lane, LaneHost, RefusedRequest } from '../lanes/host.ts';
 import type { Exchange } from '../lanes/lane.ts';
 import type { PlaneContext } from '../plane/context.ts';
@@ -12,14 +13,14 @@ import { HttpLife } from './http-life.ts';
 import type { HttpSite } from './http-record.ts';
 import { compileRules, type HttpRules } from './rules.ts';
 
-/** Serves the connections of one HTTP frontend: the lane reads requests, each gets its {@link HttpLife}. */
+/** Serves the connections of one HTTP frontend: a lane reads requests, each gets its {@link HttpLife}. */
 export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   readonly frontend: LiveFrontend;
   readonly context: PlaneContext;
   rules: HttpRules;
   route: Route;
   draining = false;
-  readonly #lane: Lane;
+  readonly #lanes: Readonly<Record<FrontendConfig['options']['httpLane'], Lane>>;
   #requests = 0;
 
   constructor(frontend: LiveFrontend, context: PlaneContext) {
@@ -27,7 +28,7 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     this.context = context;
     this.rules = compileRules(frontend.config);
     this.route = compileRoute(frontend.config);
-    this.#lane = new CompatLane(this, context);
+    this.#lanes = { direct: new DirectLane(this, context), compat: new CompatLane(this, context) };
   }
 
   get timeouts(): FrontendConfig['timeout'] {
@@ -40,7 +41,7 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   }
 
   serve(socket: Socket): void {
-    this.#lane.serve(socket);
+    this.#lanes[this.frontend.config.options.httpLane].serve(socket);
   }
 
   handle(exchange: Exchange): void {
@@ -65,12 +66,12 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
 
   drain(): void {
     this.draining = true;
-    this.#lane.closeIdle();
+    for (const lane of Object.values(this.#lanes)) lane.closeIdle();
   }
 
   cut(reason: VaneError): number {
     const underWay = this.#requests;
-    this.#lane.destroy(reason);
+    for (const lane of Object.values(this.#lanes)) lane.destroy(reason);
     return underWay;
   }
 }

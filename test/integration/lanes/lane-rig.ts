@@ -4,6 +4,7 @@ import { serverId } from '../../../src/balance/server.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { VaneError } from '../../../src/core/errors.ts';
 import { CompatLane } from '../../../src/proxy/lanes/compat/lane.ts';
+import { DirectLane } from '../../../src/proxy/lanes/direct/lane.ts';
 import type { Lane, LaneHost, RefusedRequest } from '../../../src/proxy/lanes/host.ts';
 import type { Attempt, AttemptOutcome, Exchange, ServerConnections } from '../../../src/proxy/lanes/lane.ts';
 import { LiveServer } from '../../../src/proxy/plane/live-server.ts';
@@ -16,6 +17,7 @@ export type CreateLane = (host: LaneHost) => Lane;
 
 /** Every lane passes the same tests: given the same bytes they do and report the same. */
 const LANES: readonly { readonly name: string; readonly create: CreateLane }[] = [
+  { name: 'direct', create: (host) => new DirectLane(host, { clock: systemClock }) },
   { name: 'compat', create: (host) => new CompatLane(host, { clock: systemClock }) },
 ];
 
@@ -146,6 +148,13 @@ export async function startRig(create: CreateLane): Promise<Rig> {
   };
   return { lane, host, origin, server, given, sockets, port, client, close };
 }
+
+/** A server's connections of which there are none, to be overridden. */
+export const noConnections: ServerConnections = {
+  takeIdle: () => undefined,
+  connect: () => Promise.reject(new VaneError('CONNECT_FAILED', 'none')),
+  giveBack: () => {},
+};
 
 function snapshot(port: number) {
   const address = '127.0.0.1';

@@ -54,6 +54,11 @@ describe('diff of two configurations', () => {
         { kind: 'added', section: 'resolvers', name: 'edge' },
       ],
     ],
+    [
+      'node: lb-1',
+      'node: lb-1, workers: 2',
+      [{ kind: 'needs-restart', path: 'global.workers', from: 0, to: 2 }],
+    ],
     ['node: lb-1', 'node: lb-2', [{ kind: 'needs-restart', path: 'global.node', from: 'lb-1', to: 'lb-2' }]],
     [
       'data-dir: /d',

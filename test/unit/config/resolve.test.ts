@@ -32,6 +32,7 @@ test("the design's example", () => {
       node: 'lb-1',
       datacenter: 'dc1',
       dataDir: '/srv/vane/data',
+      workers: 0,
       maxconn: 20_000,
       log: { level: 'info', format: 'json' },
       stats: { bind: { host: '127.0.0.1', port: 8404 } },
@@ -64,7 +65,7 @@ test("the design's example", () => {
         bind: [{ host: '127.0.0.1', port: 8080 }],
         maxconn: 20_000,
         timeout: { client: 30_000, httpRequest: 10_000, httpKeepAlive: 10_000, tunnel: 3_600_000 },
-        options: { forwardfor: true, accessLog: 'off' },
+        options: { forwardfor: true, accessLog: 'off', httpLane: 'direct' },
         httpRequest: [
           {
             action: 'deny',
@@ -180,6 +181,7 @@ describe('defaults', () => {
         node: 'lb-host',
         datacenter: 'dc1',
         dataDir: undefined,
+        workers: 0,
         maxconn: 20_000,
         log: { level: 'info', format: 'json' },
         stats: { bind: { host: '127.0.0.1', port: 8404 } },
@@ -248,13 +250,13 @@ backends:
       {
         mode: 'tcp',
         maxconn: 50,
-        options: { forwardfor: true, accessLog: 'haproxy' },
+        options: { forwardfor: true, accessLog: 'haproxy', httpLane: 'direct' },
         timeout: { client: 1_000, httpRequest: 2_000, httpKeepAlive: 2_000, tunnel: 6_000 },
       },
       {
         mode: 'http',
         maxconn: 5,
-        options: { forwardfor: false, accessLog: 'json' },
+        options: { forwardfor: false, accessLog: 'json', httpLane: 'direct' },
         timeout: { client: 7_000, httpRequest: 8_000, httpKeepAlive: 9_000, tunnel: 10_000 },
       },
       { options: { accessLog: 'off' } },
@@ -385,6 +387,24 @@ describe('one mistake is told once', () => {
     ],
   ])('%s', (_, text) => {
     expect(problems(text)).toHaveLength(text.includes('resolvers: 5,') ? 2 : 1);
+  });
+});
+
+describe('workers', () => {
+  test.each([
+    ['0', 0],
+    ['3', 3],
+    ['auto', 6],
+  ])('%s', (written, workers) => {
+    const text = `global: { workers: ${written} }`;
+    const { global } = parseConfig([{ file: 'vane.yaml', text }], { ...context, cores: 6 });
+    expect(global.workers).toBe(workers);
+  });
+
+  test.each(['-1', '65', '1.5', 'all'])('%s are not taken', (written) => {
+    expect(problems(`global: { workers: ${written} }`)).toEqual([
+      expect.stringMatching(/^1:20 global\.workers: /),
+    ]);
   });
 });
 

@@ -164,6 +164,9 @@ describe('options', () => {
     ['httpchk /up', { httpchk: { method: 'OPTIONS', uri: '/up' } }],
     ['httpchk  GET /health?full', { httpchk: { method: 'GET', uri: '/health?full' } }],
     ['no httpchk', { httpchk: 'off' }],
+    ['http-lane compat', { httpLane: 'compat' }],
+    ['http-lane direct', { httpLane: 'direct' }],
+    ['no http-lane', { httpLane: 'direct' }],
   ])('%s', (text, expected) => expect(outcome(parseOption(text, all))).toEqual(expected));
 
   test.each([
@@ -174,6 +177,10 @@ describe('options', () => {
     ['httpchk GET health', 'expected a URI'],
     ['httpchk GET / HTTP/1.1', 'HTTP/1.1 after it'],
     ['no httpchk GET /', 'takes nothing'],
+    ['http-lane', 'expected "http-lane direct"'],
+    ['http-lane compt', 'expected "http-lane direct"'],
+    ['http-lane compat now', 'expected "http-lane direct"'],
+    ['no http-lane compat', 'takes nothing'],
   ])('%j is refused', (text, message) => expect(outcome(parseOption(text, all))).toContain(message));
 
   test('each section has its own', () => expect(parseOption('redispatch', FRONTEND_OPTIONS).ok).toBe(false));

@@ -10,6 +10,7 @@ const global: GlobalConfig = {
   node: 'n',
   datacenter: 'dc1',
   dataDir: undefined,
+  workers: 0,
   maxconn: 77,
   log: { level: 'info', format: 'json' },
   stats: undefined,
@@ -147,7 +148,7 @@ describe('PlaneLine', () => {
     const set = { backend: 'web', revision: 4, servers: [] };
     line.setServers(set);
     await say(
-      { type: 'idle', backend: 'web', server: '10.0.0.1:80' },
+      { type: 'idle', backend: 'web', server: '10.0.0.1:80', revision: 4 },
       { type: 'trouble', backend: 'web', server: '10.0.0.2:80', code: 'CONNECT_REFUSED', message: 'x' },
     );
     expect(asked).toEqual([{ type: 'servers', set }]);

@@ -196,6 +196,7 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
       connections: 211,
       stopping: false,
       reloads: { taken: 3, refused: 1 },
+      workers: { running: 2, restarts: 5 },
     },
     frontends: [frontendView()],
     backends: [backendView()],

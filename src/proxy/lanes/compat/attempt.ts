@@ -27,7 +27,6 @@ export class ServerAttempt {
   readonly #startedAt: number;
   readonly #timer: TurnTimer;
   readonly #upload: Upload;
-  readonly #connecting = new AbortController();
   readonly #outcome = Promise.withResolvers<AttemptOutcome>();
   #done = false;
   #phase: AttemptPhase = 'connect';
@@ -36,6 +35,7 @@ export class ServerAttempt {
   #headersMs: number | undefined;
   #status: number | undefined;
   #responseStarted = false;
+  #connecting: AbortController | undefined;
   #line: ServerLine | undefined;
   #request: ClientRequest | undefined;
   #message: IncomingMessage | undefined;
@@ -76,11 +76,14 @@ export class ServerAttempt {
     const within = isRepeatable(this.#site.head) ? undefined : SURELY_GOOD_MS;
     let socket = fresh ? undefined : connections.takeIdle(within);
     this.#reused = socket !== undefined;
-    try {
-      socket ??= await connections.connect(timeout.connect, this.#connecting.signal);
-    } catch (error) {
-      this.#finish(asVaneError(error, 'CONNECT_FAILED'));
-      return;
+    if (!socket) {
+      this.#connecting = new AbortController();
+      try {
+        socket = await connections.connect(timeout.connect, this.#connecting.signal);
+      } catch (error) {
+        this.#finish(asVaneError(error, 'CONNECT_FAILED'));
+        return;
+      }
     }
     if (this.#done) socket.destroy();
     else this.#send(socket);
@@ -254,7 +257,7 @@ export class ServerAttempt {
     this.#download?.end();
     const outcome = this.#result(error);
     if (error) {
-      this.#connecting.abort(error);
+      this.#connecting?.abort(error);
       this.#request?.destroy();
       this.#line?.destroy();
     }

@@ -102,7 +102,7 @@ export class HeadParser {
 
   /** @param base where the head starts */
   #proceed(bytes: Buffer, base: number): HeadProgress {
-    let progress = this.#scan(bytes, base);
+    let progress: HeadProgress = this.#scan(bytes, base);
     if (progress === 'more') {
       if (this.#read < MAX_HEAD_BYTES) {
         this.#held = base === 0 ? bytes : bytes.subarray(base);

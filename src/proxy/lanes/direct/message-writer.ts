@@ -28,6 +28,13 @@ export class MessageWriter {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
+  /** Calls `fn` once all that was written has been handed to the system; never if the connection breaks first. */
+  onFlushed(fn: () => void): void {
+    this.#socket.write('', (error) => {
+      if (!error) fn();
+    });
+  }
+
   /**
    * Begins a message. Its head goes out with the next {@link write}.
    * @param head in Latin-1, up to and with the empty line

@@ -74,7 +74,9 @@ describe('success', () => {
   });
 
   test('is not logged where nothing is', async () => {
-    const scene = new LifeScene({ frontend: { options: { forwardfor: true, accessLog: 'off' } } });
+    const scene = new LifeScene({
+      frontend: { options: { forwardfor: true, accessLog: 'off', httpLane: 'direct' } },
+    });
     const { attempts } = await scene.run();
     expect(scene.entries).toEqual([]);
     expect(valuesOf(attempts[0]?.headers ?? [], 'x-forwarded-for')).toEqual([CLIENT.address]);

@@ -1,0 +1,329 @@
+import type { ServerSet } from '../balance/server.ts';
+import type { BindAddress } from '../config/runtime.ts';
+import type { Cancel, Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Part } from '../core/lifecycle.ts';
+import type { Log } from '../core/log.ts';
+import { type ControlEnd, localChannel } from '../proxy/plane/channel.ts';
+import type { PlaneCounters } from '../proxy/plane/counters.ts';
+import type { FromPlane, ToPlane } from '../proxy/plane/messages.ts';
+import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
+import type { BoundSocket } from './bound-socket.ts';
+import { type Idle, IdleVotes } from './idle-votes.ts';
+import { addPast, addPeaks, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
+import { SharedSockets, type SocketsByKey } from './shared-sockets.ts';
+import { shareOfConfig, shareOfSet } from './shares.ts';
+import type { Worker } from './worker.ts';
+import { START_WITHIN_MS, WorkerCrew } from './worker-crew.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
+
+export interface PlaneGroupOptions {
+  /** How many workers. */
+  readonly size: number;
+  readonly spawn: () => WorkerProcess;
+  /** Rejects with BIND_FAILED. */
+  readonly bind: (address: BindAddress) => Promise<BoundSocket>;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+type Settings = Omit<WorkerSettings, 'worker'>;
+
+/** For a worker to take a configuration; for all of them together a little less than control waits. */
+const LEAD_WITHIN_MS = 6_000;
+const ALL_WITHIN_MS = 9_000;
+/** Counters are collected this often, so that little is lost with a worker that dies, ms. */
+const COLLECT_MS = 2_000;
+/** A worker that has not answered so many times on end is stuck. */
+const SILENT_MAX = 15;
+
+/**
+ * Data planes in processes of their own, which look like one to control: what control says goes to all of them, and
+ * what they say is put together. A worker that dies costs its own connections; the one that takes its place is told
+ * all that the others know.
+ */
+export class PlaneGroup implements Part {
+  readonly name = 'data plane';
+  readonly #options: PlaneGroupOptions;
+  readonly #line = localChannel();
+  readonly #crew: WorkerCrew;
+  readonly #sockets: SharedSockets;
+  readonly #votes = new IdleVotes<Worker>();
+  readonly #silent = new WeakMap<Worker, number>();
+  #settings: Settings;
+  /** What is in force, and the servers of its backends as they are now. */
+  #config: ConfigMessage | undefined;
+  readonly #sets = new Map<string, ServerSet>();
+  /** Changes of servers that wait until it is clear whether a configuration is taken; undefined: there is none. */
+  #held: ServerSet[] | undefined;
+  /** What ended workers have counted. */
+  #past = NOTHING;
+  #pastDropped = 0;
+  #cancelCollect: Cancel | undefined;
+  #draining = false;
+
+  constructor(options: PlaneGroupOptions) {
+    const { size, spawn, bind, settings, clock, log } = options;
+    this.#options = options;
+    this.#settings = settings;
+    this.#sockets = new SharedSockets(bind);
+    this.#crew = new WorkerCrew({
+      ...{ size, spawn, clock, log },
+      started: (worker) => this.#started(worker),
+      ended: (worker) => this.#ended(worker),
+      news: (worker, message) => this.#hear(worker, message),
+    });
+    this.#line.plane.onMessage((message) => void this.#obey(message));
+  }
+
+  /** Control's end of the line. */
+  get channel(): ControlEnd {
+    return this.#line.control;
+  }
+
+  get workers(): { readonly running: number; readonly restarts: number } {
+    return { running: this.#crew.workers.length, restarts: this.#crew.restarts };
+  }
+
+  /** Lines of access logs that workers had to drop so far. */
+  get accessDropped(): number {
+    return this.#crew.workers.reduce((sum, worker) => sum + worker.accessDropped, this.#pastDropped);
+  }
+
+  /** Rejects with INTERNAL when the workers cannot be started; then none is left. */
+  async start(): Promise<void> {
+    await this.#crew.start();
+    this.#armCollect();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelCollect?.();
+    this.#sockets.close();
+    await this.#crew.stop();
+    this.#line.control.close();
+  }
+
+  /** Has the workers follow other settings from now on. */
+  set(settings: Settings): void {
+    this.#settings = settings;
+    for (const worker of this.#crew.workers) worker.set(settings);
+  }
+
+  #obey(message: ToPlane): void {
+    switch (message.type) {
+      case 'config':
+        return void this.#configure(message);
+      case 'servers':
+        if (this.#held) this.#held.push(message.set);
+        else this.#setServers(message.set);
+        return;
+      case 'collect':
+        return void this.#tellCounters(message.id);
+      case 'drain':
+        return void this.#drain(message.withinMs);
+    }
+  }
+
+  /**
+   * One worker takes it first, and only then do the others: what one refuses, none of them gets. Sockets are bound
+   * before, by this process.
+   */
+  async #configure(message: ConfigMessage): Promise<void> {
+    const { generation } = message;
+    const reject = (problems: Extract<FromPlane, { type: 'rejected' }>['problems'], why?: string) =>
+      this.#say({ type: 'rejected', generation, problems, ...(why === undefined ? {} : { why }) });
+    if (this.#held) return reject([], 'another configuration is being taken');
+    if (this.#draining) return reject([]);
+    this.#held = [];
+    const startedAt = this.#options.clock.now();
+    const bound = await this.#sockets.bind(message.frontends);
+    if (!bound.ok) {
+      this.#release();
+      return reject(bound.problems);
+    }
+    if (this.#draining) {
+      bound.undo();
+      this.#release();
+      return reject([]);
+    }
+    const share = shareOfConfig(message, this.#options.size);
+    const lead = this.#crew.some();
+    try {
+      const answer = await lead.configure(share, bound.sockets, LEAD_WITHIN_MS);
+      if (answer.type !== 'applied') {
+        bound.undo();
+        this.#release();
+        return reject(answer.type === 'rejected' ? answer.problems : []);
+      }
+      const others = this.#crew.workers.filter((worker) => worker !== lead);
+      this.#commit(message);
+      const closeOld = bound.keep();
+      const deadline = startedAt + ALL_WITHIN_MS;
+      const all = Promise.all(others.map((worker) => this.#follow(worker, share, bound.sockets, deadline)));
+      this.#release();
+      await all;
+      // Only now, when nobody listens on what is given up any more.
+      closeOld();
+      this.#say({ type: 'applied', generation, listening: answer.listening });
+    } catch (error) {
+      // What it has taken is not known: the one that takes its place gets what is in force.
+      lead.kill();
+      bound.undo();
+      this.#release();
+      reject([], messageOf(error));
+    }
+  }
+
+  /** Has one more worker take what another has taken already; one that does not is ended. */
+  async #follow(
+    worker: Worker,
+    share: ConfigMessage,
+    sockets: SocketsByKey,
+    deadline: number,
+  ): Promise<void> {
+    const { clock, log } = this.#options;
+    const within = Math.max(0, deadline - clock.now());
+    try {
+      const answer = await worker.configure(share, sockets, within);
+      if (answer.type === 'applied' || this.#draining) return;
+      log.error({ worker: worker.number, answer }, 'worker refuses what another has taken, and is ended');
+      worker.kill();
+    } catch (error) {
+      // Late or gone. When it is late, it takes the configuration as soon as it can.
+      log.warn(
+        { worker: worker.number, error: messageOf(error) },
+        'worker has not taken the configuration yet',
+      );
+    }
+  }
+
+  #commit(message: ConfigMessage): void {
+    this.#config = message;
+    const names = new Set(message.backends.map(({ name }) => name));
+    for (const name of [...this.#sets.keys()].filter((name) => !names.has(name))) this.#forget(name);
+    for (const set of message.sets) {
+      this.#forget(set.backend);
+      this.#note(set);
+    }
+  }
+
+  #forget(backend: string): void {
+    this.#sets.delete(backend);
+    this.#votes.forget(backend);
+  }
+
+  #note(set: ServerSet): void {
+    this.#sets.set(set.backend, set);
+    for (const idle of this.#votes.servers(set, this.#crew.workers)) this.#sayIdle(idle);
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const set of held) this.#setServers(set);
+  }
+
+  #setServers(set: ServerSet): void {
+    if (!this.#config?.backends.some(({ name }) => name === set.backend)) return;
+    const share = shareOfSet(set, this.#options.size);
+    for (const worker of this.#crew.workers) worker.tell({ type: 'servers', set: share });
+    this.#note(set);
+  }
+
+  #started(worker: Worker): void {
+    worker.set(this.#settings);
+    if (!this.#config) return;
+    const config = { ...this.#config, sets: [...this.#sets.values()] };
+    const share = shareOfConfig(config, this.#options.size);
+    const deadline = this.#options.clock.now() + START_WITHIN_MS;
+    void this.#follow(worker, share, this.#sockets.all, deadline);
+  }
+
+  #ended(worker: Worker): void {
+    this.#past = addPast(this.#past, worker.counters);
+    this.#pastDropped += worker.accessDropped;
+    for (const idle of this.#votes.leave(worker)) this.#sayIdle(idle);
+  }
+
+  #hear(worker: Worker, message: Extract<FromPlane, { type: 'idle' | 'trouble' }>): void {
+    if (message.type === 'trouble') this.#say(message);
+    else if (this.#votes.idle(worker, message)) this.#sayIdle(message);
+  }
+
+  #sayIdle({ backend, server, revision }: Idle): void {
+    this.#say({ type: 'idle', backend, server, revision });
+  }
+
+  #say(message: FromPlane): void {
+    this.#line.plane.post(message);
+  }
+
+  async #tellCounters(id: number): Promise<void> {
+    await this.#collect();
+    this.#say({ type: 'counters', id, counters: this.#counters() });
+  }
+
+  /** Resolves to the workers that have not answered. */
+  async #collect(): Promise<readonly Worker[]> {
+    const silent: Worker[] = [];
+    await Promise.all(this.#crew.workers.map((worker) => worker.collect().catch(() => silent.push(worker))));
+    return silent;
+  }
+
+  #counters(): PlaneCounters {
+    this.#prune();
+    const merged = mergeCounters(
+      this.#crew.workers.map(({ counters }) => counters),
+      this.#past,
+    );
+    this.#past = addPeaks(this.#past, merged);
+    const limits = new Map(this.#config?.frontends.map(({ name, maxconn }) => [name, maxconn]));
+    const frontends = merged.frontends.map((row) => ({ ...row, slim: limits.get(row.name) ?? row.slim }));
+    return { ...merged, frontends };
+  }
+
+  #prune(): void {
+    const named = ({ name, mode }: { readonly name: string; readonly mode: string }) => `${mode} ${name}`;
+    const frontends = new Set(this.#config?.frontends.map(named));
+    const backends = new Set(this.#config?.backends.map(named));
+    const servers = new Map(
+      [...this.#sets].map(([name, set]) => [name, new Set(set.servers.map(({ id }) => id))]),
+    );
+    this.#past = pruned(this.#past, {
+      frontend: (row) => frontends.has(named(row)),
+      backend: (row) => backends.has(named(row)),
+      server: (backend, id) => servers.get(backend)?.has(id) === true,
+    });
+  }
+
+  #armCollect(): void {
+    this.#cancelCollect = this.#options.clock.after(COLLECT_MS, () => {
+      void this.#watch();
+      this.#armCollect();
+    });
+  }
+
+  /** Collects, and ends workers that are stuck: their connections are lost anyway, and the place is needed. */
+  async #watch(): Promise<void> {
+    const workers = this.#crew.workers;
+    const silent = new Set(await this.#collect());
+    for (const worker of workers) {
+      const times = silent.has(worker) ? (this.#silent.get(worker) ?? 0) + 1 : 0;
+      this.#silent.set(worker, times);
+      if (times !== SILENT_MAX) continue;
+      this.#options.log.error({ worker: worker.number, pid: worker.pid }, 'worker is stuck, and is ended');
+      worker.kill();
+    }
+  }
+
+  async #drain(withinMs: number): Promise<void> {
+    this.#draining = true;
+    this.#crew.close();
+    this.#sockets.close();
+    const cut = await Promise.all(this.#crew.workers.map((worker) => worker.drain(withinMs).catch(() => 0)));
+    this.#say({ type: 'drained', cut: cut.reduce((sum, one) => sum + one, 0) });
+  }
+}

@@ -1,0 +1,357 @@
+import type { Socket } from 'node:net';
+import { asVaneError, VaneError } from '../../../core/errors.ts';
+import { isRepeatable } from '../../request/retry.ts';
+import { type Relay, relay } from '../../tcp/relay.ts';
+import { cut } from '../compat/cut.ts';
+import { endToEndTrailers, interimHeaders } from '../compat/response-head.ts';
+import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
+import type { Side } from '../turn-timer.ts';
+import { type Answer, isWebSocketSwitch, readAnswer } from './answer.ts';
+import type { DirectExchange } from './exchange.ts';
+import { renderFields, renderHead, renderRequest } from './render.ts';
+import type { BodySink } from './request-body.ts';
+import { type LineUser, ServerLine } from './server-line.ts';
+
+/**
+ * Requests that must not be sent twice go over idle connections only if these were good so recently, ms: a server
+ * that closes one at the very moment we use it would fail them.
+ */
+const SURELY_GOOD_MS = 500;
+
+const EMPTY = Buffer.alloc(0);
+
+/** One try at one server: a connection, the request over it, the answer to the client. */
+export class ServerAttempt implements LineUser, BodySink {
+  /** Set once protocols are switched. */
+  tunnel: Relay | undefined;
+  readonly #attempt: Attempt;
+  readonly #exchange: DirectExchange;
+  readonly #startedAt: number;
+  readonly #clientTimeout: number;
+  readonly #outcome = Promise.withResolvers<AttemptOutcome>();
+  #connecting: AbortController | undefined;
+  #line: ServerLine | undefined;
+  #answer: Answer | undefined;
+  #turn: Side = 'server';
+  #done = false;
+  #reused = false;
+  #connectMs: number | undefined;
+  #headersMs: number | undefined;
+  #status: number | undefined;
+  #responseStarted = false;
+  /** The server's connection is not read: the client is full. */
+  #paused = false;
+  /** The server has said all. */
+  #whole = false;
+  #bytesToServer = 0;
+  #bytesFromServer = 0;
+
+  constructor(attempt: Attempt, exchange: DirectExchange) {
+    this.#attempt = attempt;
+    this.#exchange = exchange;
+    this.#startedAt = exchange.side.clock.now();
+    this.#clientTimeout = exchange.side.clientTimeout;
+  }
+
+  /** The server takes no more of the request for now. */
+  get full(): boolean {
+    return this.#line?.out.full ?? false;
+  }
+
+  /** @param aborted why there is nothing left to try */
+  run(aborted: VaneError | undefined): Promise<AttemptOutcome> {
+    const { connections, fresh } = this.#attempt;
+    this.#attempt.cancel = (reason) => this.cancel(reason);
+    if (aborted) {
+      this.#finish(aborted);
+      return this.#outcome.promise;
+    }
+    const within = isRepeatable(this.#exchange.head) ? undefined : SURELY_GOOD_MS;
+    const idle = fresh ? undefined : connections.takeIdle(within);
+    this.#reused = idle !== undefined;
+    if (idle) {
+      this.#connectMs = 0;
+      this.#send(idle);
+    } else void this.#connect();
+    return this.#outcome.promise;
+  }
+
+  /** Ends it now; an answer that has begun breaks off for the client. */
+  cancel(reason: VaneError): void {
+    if (this.tunnel) this.tunnel.cut(reason);
+    else this.#fail(reason);
+  }
+
+  /** Whoever's turn it is has done nothing for too long. */
+  stalled(): void {
+    if (this.#turn === 'client') {
+      const message = `client did nothing for ${this.#clientTimeout} ms`;
+      this.#exchange.abort(new VaneError('CLIENT_TIMEOUT', message));
+    } else {
+      const limit = this.#attempt.timeout.server;
+      this.#fail(new VaneError('UPSTREAM_TIMEOUT', `server did nothing for ${limit} ms`));
+    }
+  }
+
+  onBody(bytes: Buffer, from: number, to: number, last: boolean): void {
+    this.#line?.out.write(bytes, from, to, last);
+    this.#moved();
+  }
+
+  onData(bytes: Buffer): void {
+    this.#bytesFromServer += bytes.length;
+    const start = this.#answer ? 0 : this.#readHeads(bytes);
+    if (this.#answer && !this.#done) this.#pass(this.#answer, bytes, start);
+  }
+
+  onEnd(): void {
+    const line = this.#line;
+    line?.body.close();
+    if (!this.#answer || !line?.body.complete) {
+      this.onBroken('ended');
+      return;
+    }
+    this.#exchange.side.out.write(EMPTY, 0, 0, true);
+    this.#complete(line, false);
+  }
+
+  onBroken(why: string): void {
+    const when = this.#responseStarted ? 'in the middle of its answer' : 'before it answered';
+    this.#fail(new VaneError('UPSTREAM_CLOSED', `server closed the connection ${when}: ${why}`));
+  }
+
+  onDrain(): void {
+    this.#exchange.side.flow();
+    this.#moved();
+  }
+
+  clientDrained(): void {
+    if (this.#paused && !this.#whole) {
+      this.#paused = false;
+      this.#line?.socket.resume();
+    }
+    this.#moved();
+  }
+
+  async #connect(): Promise<void> {
+    const { connections, timeout } = this.#attempt;
+    const connecting = new AbortController();
+    this.#connecting = connecting;
+    let socket: Socket;
+    try {
+      socket = await connections.connect(timeout.connect, connecting.signal);
+    } catch (error) {
+      this.#finish(asVaneError(error, 'CONNECT_FAILED'));
+      return;
+    }
+    if (this.#done) {
+      // A last error of it concerns nobody, but must not be uncaught.
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    this.#connectMs = this.#elapsed();
+    this.#send(socket);
+  }
+
+  #send(socket: Socket): void {
+    const { head, framing, body } = this.#exchange;
+    const line = ServerLine.of(socket);
+    this.#line = line;
+    line.begin(this);
+    const text = renderRequest(head, framing, this.#attempt);
+    if (text === undefined) {
+      this.#fail(
+        new VaneError('INTERNAL', 'request cannot be sent: bad octet in its target or a header field'),
+      );
+      return;
+    }
+    line.out.begin(text, framing === 'chunked');
+    if (body) {
+      // With the head goes what there is of the body; the head goes at once, since the server may refuse the rest.
+      body.sendTo(this);
+      this.#exchange.askForBody();
+      this.#exchange.side.flow();
+    } else line.out.writeHead();
+    this.#moved();
+  }
+
+  /** Something moved: whose turn is it now? */
+  #moved(): void {
+    if (this.#done || this.tunnel) return;
+    const { timer, clock } = this.#exchange.side;
+    this.#turn = this.#side();
+    const limit = this.#turn === 'client' ? this.#clientTimeout : this.#attempt.timeout.server;
+    timer.set(limit, clock.now());
+  }
+
+  #side(): Side {
+    if (this.#answer) return this.#whole || this.#paused ? 'client' : 'server';
+    return this.#exchange.complete || this.full ? 'server' : 'client';
+  }
+
+  /** Reads heads up to the final answer's; returns where its body begins. */
+  #readHeads(bytes: Buffer): number {
+    const line = this.#line;
+    for (let at = 0; line && at < bytes.length && !this.#done; at = line.parser.end) {
+      const progress = line.parser.read(bytes, at);
+      if (progress === 'more') break;
+      if (progress !== 'done') {
+        this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer is no HTTP: ${progress} head`));
+        break;
+      }
+      const { status, headers, end } = line.parser;
+      if (status === 101) this.#switch(line, bytes.subarray(end));
+      else if (status >= 100 && status < 200) this.#inform(status, headers);
+      else this.#begin(line);
+      if (this.#answer || this.tunnel) return end;
+    }
+    this.#moved();
+    return bytes.length;
+  }
+
+  #inform(status: number, headers: readonly string[]): void {
+    // The client's own expectation has been met before the body was read.
+    if (status !== 100) this.#exchange.inform(status, interimHeaders(headers));
+  }
+
+  #begin(line: ServerLine): void {
+    const { status, reason } = line.parser;
+    this.#headersMs = this.#elapsed();
+    this.#status = status;
+    const answer = readAnswer(this.#exchange.head.method, line.parser);
+    if ('refused' in answer) {
+      this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer not understood: ${answer.refused}`));
+      return;
+    }
+    line.body.begin(answer.length);
+    // A client that is still sending when its answer begins has to be sent away after it, and so has the server.
+    const early = !this.#exchange.complete;
+    const { headers, framed, reusable } = answer;
+    this.#exchange.begin({ status, reason, headers, framed }, early || this.#attempt.closeAfter);
+    this.#answer = early && reusable ? { ...answer, reusable: false } : answer;
+  }
+
+  /** Passes on what there is of the answer's body, from `start`. */
+  #pass(answer: Answer, bytes: Buffer, start: number): void {
+    const line = this.#line;
+    if (!line) return;
+    const { body, socket } = line;
+    const { out } = this.#exchange.side;
+    const end = body.read(bytes, start);
+    if (end < 0) {
+      this.#fail(new VaneError('UPSTREAM_PROTOCOL', 'answer is no HTTP: bad chunk'));
+      return;
+    }
+    this.#responseStarted = true;
+    if (body.complete) {
+      const trailers = body.trailers.length > 0 ? endToEndTrailers(body.trailers).flat() : [];
+      out.write(bytes, body.from, body.to, true, renderFields(trailers));
+      this.#complete(line, answer.reusable && end === bytes.length);
+      return;
+    }
+    out.write(bytes, body.from, body.to, false);
+    if (out.full) {
+      this.#paused = true;
+      socket.pause();
+    }
+    this.#moved();
+  }
+
+  /** The answer is whole, whether the client has all of it or not. */
+  #complete(line: ServerLine, reusable: boolean): void {
+    this.#whole = true;
+    this.#bytesToServer = line.out.bytes;
+    line.user = undefined;
+    if (reusable && line.out.flushed) this.#attempt.connections.giveBack(line.socket);
+    else line.socket.destroy();
+    const { out } = this.#exchange.side;
+    if (out.flushed) {
+      this.#finish(undefined);
+      return;
+    }
+    this.#moved();
+    out.onFlushed(() => this.#finish(undefined));
+  }
+
+  #switch(line: ServerLine, fromServer: Buffer): void {
+    const { head, side } = this.#exchange;
+    const { reason, headers } = line.parser;
+    this.#headersMs = this.#elapsed();
+    this.#status = 101;
+    if (!head.upgrade || !isWebSocketSwitch(line.parser)) {
+      const message = 'server switched to a protocol that nobody asked for';
+      this.#fail(new VaneError('UPSTREAM_PROTOCOL', message));
+      return;
+    }
+    side.timer.clear();
+    this.#responseStarted = true;
+    this.#bytesToServer = line.out.bytes;
+    this.#bytesFromServer -= fromServer.length;
+    const { socket: client } = side;
+    const { socket: server } = line;
+    line.release();
+    const fromClient = side.handOver();
+    side.out.writeText(renderHead(`HTTP/1.1 101 ${reason}`, headers));
+    const { clock } = side;
+    const idle = this.#attempt.timeout.tunnel;
+    this.tunnel = relay({ client, server, fromServer, clock, idle, ...(fromClient && { fromClient }) });
+    void this.tunnel.ended.then(({ error }) => this.#finish(error));
+  }
+
+  #fail(error: VaneError): void {
+    if (this.#done) return;
+    // The client must not take what it has for the whole answer.
+    if (this.#responseStarted) cut(this.#exchange.side.socket);
+    this.#finish(error);
+  }
+
+  #finish(error: VaneError | undefined): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#attempt.cancel = undefined;
+    const outcome = this.#result(error);
+    if (error) {
+      this.#connecting?.abort(error);
+      if (!this.#whole) this.#drop();
+    }
+    this.#exchange.attempted(outcome);
+    this.#outcome.resolve(outcome);
+  }
+
+  #drop(): void {
+    const line = this.#line;
+    if (!line) return;
+    line.user = undefined;
+    line.socket.destroy();
+  }
+
+  #result(error: VaneError | undefined): AttemptOutcome {
+    const { tunnel } = this;
+    const own = this.#whole || tunnel ? this.#bytesToServer : (this.#line?.out.bytes ?? 0);
+    const bytesToServer = own + (tunnel?.bytesToServer ?? 0);
+    return {
+      error,
+      phase: this.#phase(),
+      status: this.#status,
+      responseStarted: this.#responseStarted,
+      nothingSent: bytesToServer === 0,
+      replayable: !this.#exchange.body?.taken,
+      reused: this.#reused,
+      connectMs: this.#connectMs,
+      headersMs: this.#headersMs,
+      bytesToServer,
+      bytesFromServer: this.#bytesFromServer + (tunnel?.bytesToClient ?? 0),
+    };
+  }
+
+  #phase(): AttemptPhase {
+    if (!this.#line) return 'connect';
+    if (this.#status !== undefined) return 'data';
+    return this.#exchange.complete && this.#line.out.flushed ? 'headers' : 'request';
+  }
+
+  #elapsed(): number {
+    return this.#exchange.side.clock.now() - this.#startedAt;
+  }
+}

@@ -1,0 +1,198 @@
+import { STATUS_CODES } from 'node:http';
+import { VaneError } from '../../../core/errors.ts';
+import { cut } from '../compat/cut.ts';
+import { isBodyless, lengthHeaders } from '../compat/local-answer.ts';
+import type { BodyFraming } from '../compat/request-head.ts';
+import type {
+  Attempt,
+  AttemptOutcome,
+  ClientAddress,
+  Exchange,
+  LocalResponse,
+  RequestHead,
+} from '../lane.ts';
+import { ServerAttempt } from './attempt.ts';
+import type { ClientSide } from './client-side.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import { isSendable, renderAnswer, renderHead } from './render.ts';
+import type { RequestBody } from './request-body.ts';
+
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+/** When a request came, and from whom. */
+export interface Arrival {
+  readonly client: ClientAddress;
+  readonly startedAt: number;
+  readonly headAt: number;
+}
+
+/** An answer's head as it goes to the client. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly reason: string;
+  /** End-to-end fields and Content-Length. Flat: name, then value. */
+  readonly headers: readonly string[];
+  /** Its end is known without closing the connection: it has a length, or no body. */
+  readonly framed: boolean;
+}
+
+export class DirectExchange implements Exchange {
+  readonly head: RequestHead;
+  readonly client: ClientAddress;
+  readonly startedAt: number;
+  readonly headAt: number;
+  readonly side: ClientSide;
+  readonly framing: BodyFraming;
+  /** Undefined: none follows. */
+  readonly body: RequestBody | undefined;
+  aborted: VaneError | undefined;
+  onAborted: ((error: VaneError) => void) | undefined;
+  readonly #persistent: boolean;
+  readonly #switches: boolean;
+  /** The client waits for a 100 before it sends its body. */
+  #expects: boolean;
+  #attempt: ServerAttempt | undefined;
+  #answered = false;
+  /** The connection goes on after the answer. */
+  #keep = false;
+  #over = false;
+  /** Counted when it was over: the connection's next request counts anew. */
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(side: ClientSide, request: IncomingRequest, body: RequestBody | undefined, arrival: Arrival) {
+    this.side = side;
+    this.head = request.head;
+    this.framing = request.framing;
+    this.body = body;
+    this.client = arrival.client;
+    this.startedAt = arrival.startedAt;
+    this.headAt = arrival.headAt;
+    this.#persistent = request.persistent;
+    this.#switches = request.switches;
+    this.#expects = request.expects;
+  }
+
+  get bytesIn(): number {
+    return this.#over ? this.#bytesIn : this.side.bytesIn + (this.#attempt?.tunnel?.bytesToServer ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.#over ? this.#bytesOut : this.side.out.bytes + (this.#attempt?.tunnel?.bytesToClient ?? 0);
+  }
+
+  /** It has become a tunnel: a client that leaves has ended it, not broken it off. */
+  get tunnelled(): boolean {
+    return this.#attempt?.tunnel !== undefined;
+  }
+
+  /** The client has sent all of it. */
+  get complete(): boolean {
+    return this.body?.complete ?? true;
+  }
+
+  respond(response: LocalResponse): void {
+    const { socket, out, timer, clock, clientTimeout } = this.side;
+    if (this.#over || this.#answered || socket.destroyed) return;
+    this.#answered = true;
+    const { status } = response;
+    const headers = [...response.headers, ...lengthHeaders(response)];
+    if (!isSendable(headers)) {
+      this.destroy(new VaneError('INTERNAL', 'answer cannot be sent: bad octet in a header field'));
+      return;
+    }
+    // A body that nobody will read ends the connection with this answer.
+    const close = response.close || !this.complete;
+    this.begin({ status, reason: STATUS_CODES[status] ?? 'unknown', headers, framed: true }, close);
+    const silent = this.head.method === 'HEAD' || isBodyless(status);
+    const body = Buffer.from(silent ? '' : response.body);
+    out.write(body, 0, body.length, true);
+    if (out.flushed) {
+      this.#end();
+      return;
+    }
+    // A client that does not take our own answer is not waited for longer than any other.
+    timer.set(clientTimeout, clock.now());
+    out.onFlushed(() => this.#end());
+  }
+
+  forward(attempt: Attempt): Promise<AttemptOutcome> {
+    this.#attempt = new ServerAttempt(attempt, this);
+    return this.#attempt.run(this.aborted);
+  }
+
+  destroy(error: VaneError): void {
+    if (this.#over) return;
+    this.#attempt?.cancel(error);
+    cut(this.side.socket);
+    this.#end();
+  }
+
+  /** The client is gone or out of time, or the lane is being taken down: whatever is under way ends. */
+  abort(error: VaneError): void {
+    if (this.#over || this.aborted) return;
+    this.aborted = error;
+    this.#attempt?.cancel(error);
+    this.onAborted?.(error);
+  }
+
+  /** The connection's timer is due. */
+  late(): void {
+    if (this.#attempt) this.#attempt.stalled();
+    else this.destroy(new VaneError('CLIENT_TIMEOUT', 'client did not take the answer'));
+  }
+
+  /** The client takes more again. */
+  drained(): void {
+    this.#attempt?.clientDrained();
+  }
+
+  /** Asks the client that waits for it for the body. */
+  askForBody(): void {
+    if (!this.#expects) return;
+    this.#expects = false;
+    this.side.out.writeText(CONTINUE);
+  }
+
+  /** Passes on an interim answer; not to clients that do not know them, or are slow to take what they have. */
+  inform(status: number, headers: readonly string[]): void {
+    const { httpVersion, upgrade } = this.head;
+    const { out } = this.side;
+    if (httpVersion !== '1.1' || upgrade || out.full) return;
+    out.writeText(renderHead(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`, headers));
+  }
+
+  /**
+   * Makes the head of the answer ready; it goes out with what is written next.
+   * @param close the connection shall not outlive this answer
+   */
+  begin({ status, reason, headers, framed }: AnswerHead, close: boolean): void {
+    const chunks = this.head.httpVersion === '1.1';
+    // A client that still waits for a 100 may send its body or another request: nobody could tell.
+    const last = close || this.#expects || this.side.isLast;
+    const keep = !last && this.#persistent && (framed || chunks);
+    // Persistence is said only where it is not understood (RFC 9112, section 9.3).
+    const connection = keep ? (chunks ? undefined : 'keep-alive') : 'close';
+    const chunked = !framed && chunks;
+    const date = this.side.dates.now;
+    this.#keep = keep;
+    this.side.out.begin(renderAnswer(status, reason, headers, { connection, chunked, date }), chunked);
+  }
+
+  /** Told by an attempt that has ended, before it tells its outcome. */
+  attempted({ error, responseStarted }: AttemptOutcome): void {
+    this.body?.stop();
+    this.side.timer.clear();
+    // A tunnel stays what it was; an attempt that failed may be followed by another.
+    if (!this.tunnelled) this.#attempt = undefined;
+    if (!error || responseStarted) this.#end();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#bytesIn = this.bytesIn;
+    this.#bytesOut = this.bytesOut;
+    this.#over = true;
+    this.side.over(this.#keep && this.complete, this.complete && !this.#switches);
+  }
+}

@@ -1,0 +1,84 @@
+import { type BodyLength, BodyReader } from './body-reader.ts';
+
+/** Bytes kept of a body that nobody takes; beyond them the client is not read. */
+const HELD_BYTES = 65_536;
+
+/** Takes the bytes of a body, from `from` up to `to`. */
+export interface BodySink {
+  /** It has more than it can pass on. */
+  readonly full: boolean;
+  onBody(bytes: Buffer, from: number, to: number, last: boolean): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** The body of one request: read as it comes, kept until a server wants it, then passed on. */
+export class RequestBody {
+  readonly #reader = new BodyReader();
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #sink: BodySink | undefined;
+  #taken = false;
+  #malformed = false;
+
+  /** @param length not 0 */
+  constructor(length: BodyLength) {
+    this.#reader.begin(length);
+  }
+
+  /** All of it has been read. */
+  get complete(): boolean {
+    return this.#reader.complete;
+  }
+
+  /** Bytes of it were passed on: it cannot be sent again. */
+  get taken(): boolean {
+    return this.#taken;
+  }
+
+  /** No more of it is to be read for now. */
+  get full(): boolean {
+    return this.#sink ? this.#sink.full : this.#heldBytes >= HELD_BYTES;
+  }
+
+  /**
+   * Reads on, from `start`. Once it has been found malformed, whatever comes is dropped.
+   * @returns where the body ends in `bytes`, their length if it goes on; -1: it is malformed
+   */
+  push(bytes: Buffer, start: number): number {
+    if (this.#malformed) return bytes.length;
+    const reader = this.#reader;
+    const end = reader.read(bytes, start);
+    this.#malformed = end < 0;
+    if (this.#malformed) return end;
+    const { from, to, complete } = reader;
+    if (this.#sink) this.#pass(this.#sink, bytes, from, to, complete);
+    else if (to > from) {
+      this.#held.push(bytes.subarray(from, to));
+      this.#heldBytes += to - from;
+    }
+    return end;
+  }
+
+  /** Passes on what there is and what comes. The sink hears at least once. */
+  sendTo(sink: BodySink): void {
+    this.#sink = sink;
+    const pieces = this.#held;
+    const { complete } = this;
+    this.#held = [];
+    this.#heldBytes = 0;
+    const last = pieces.pop() ?? EMPTY;
+    for (const piece of pieces) this.#pass(sink, piece, 0, piece.length, false);
+    this.#pass(sink, last, 0, last.length, complete);
+  }
+
+  /** Passes nothing on any more. */
+  stop(): void {
+    this.#sink = undefined;
+  }
+
+  #pass(sink: BodySink, bytes: Buffer, from: number, to: number, last: boolean): void {
+    this.#taken ||= to > from;
+    sink.onBody(bytes, from, to, last);
+  }
+}

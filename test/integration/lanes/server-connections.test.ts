@@ -1,0 +1,111 @@
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { eventually } from '../../helpers/eventually.ts';
+import type { RawClient, RawOrigin } from '../../helpers/raw-http.ts';
+import { describeLanes, startRig } from './lane-rig.ts';
+
+const get = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: w\r\n\r\n`;
+
+describeLanes('connections to servers', (create) => {
+  test.each([
+    ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 1],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', 1],
+    ['HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok', 1],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok', 2],
+    ['HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok', 2],
+  ])('a server that answers %j gets two requests over %i connections', async (text, connections) => {
+    const { client, origin } = await startRig(create);
+    origin.answers(text);
+    const c = await client();
+    for (let i = 0; i < 2; i++) {
+      c.send(get());
+      expect((await c.answer()).body).toBe('ok');
+    }
+    expect(origin.connections).toHaveLength(connections);
+  });
+
+  test('a fresh connection is made where one is asked for', async () => {
+    const { client, origin, host } = await startRig(create);
+    host.fresh = true;
+    const c = await client();
+    for (let i = 0; i < 3; i++) {
+      c.send(get());
+      await c.answer();
+    }
+    expect(origin.connections).toHaveLength(3);
+    expect(host.outcomes.map(({ reused }) => reused)).toEqual([false, false, false]);
+  });
+
+  test('requests that must not be sent twice only go over connections that were just good', async () => {
+    const { client, host, given } = await startRig(create);
+    const asked: (number | undefined)[] = [];
+    host.onExchange = (exchange) => {
+      void host.forward(exchange, {
+        takeIdle: (within) => {
+          asked.push(within);
+          return undefined;
+        },
+        connect: (timeout, signal) => host.connections.connect(timeout, signal),
+        giveBack: (socket) => host.connections.giveBack(socket),
+      });
+    };
+    const c = await client();
+    c.send(get());
+    await c.answer();
+    c.send('POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 0\r\n\r\n');
+    await c.answer();
+    c.send('GET / HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\n\r\na');
+    await c.answer();
+    expect(asked).toEqual([undefined, 500, 500]);
+    expect(given).toHaveLength(3);
+  });
+
+  test('a client slow to take its answer does not hold the server’s connection, nor harm who has it next', async () => {
+    const { client, origin, host, sockets, server } = await startRig(create);
+    const slow = await client();
+    await answerMoreThanTaken(slow, origin, sockets);
+    origin.connections[0]?.send('0\r\n\r\n');
+    await eventually(() => expect(server.counters().idleConnections).toBe(1));
+    expect(host.outcomes).toEqual([]);
+    origin.onRequest = () => {};
+    const next = await client();
+    next.send(get('/next'));
+    await eventually(() => expect(origin.requests).toHaveLength(2));
+    slow.socket.resetAndDestroy();
+    await eventually(() => expect(host.outcomes).toMatchObject([{ error: { code: 'CLIENT_ABORTED' } }]));
+    expect(origin.connections).toHaveLength(1);
+    origin.connections[0]?.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    expect((await next.answer()).body).toBe('ok');
+  });
+
+  test('what a server says behind its answer while the client is still taking it spoils the connection', async () => {
+    const { client, origin, host, sockets, given } = await startRig(create);
+    const slow = await client();
+    await answerMoreThanTaken(slow, origin, sockets);
+    // The client is full, and the server’s answer whole, before the rest comes.
+    const read = given[0]?.bytesRead ?? 0;
+    origin.connections[0]?.send(`${(60_000).toString(16)}\r\n${'z'.repeat(60_000)}\r\n0\r\n\r\n`);
+    await eventually(() => expect(given[0]?.bytesRead).toBeGreaterThan(read + 60_000));
+    origin.connections[0]?.send('HTTP/1.1 200 OK\r\n');
+    slow.socket.resume();
+    await eventually(() => expect(host.outcomes).toMatchObject([{ error: undefined }]));
+    origin.answers('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const next = await client();
+    next.send(get());
+    expect((await next.answer()).body).toBe('ok');
+    expect(origin.connections).toHaveLength(2);
+  });
+});
+
+/** Has the server answer, in chunks, just more than the client and the systems between them take. */
+async function answerMoreThanTaken(client: RawClient, origin: RawOrigin, sockets: readonly Socket[]) {
+  origin.answers('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+  client.socket.pause();
+  client.send(get());
+  await eventually(() => expect(origin.requests).toHaveLength(1));
+  const chunk = `4000\r\n${'y'.repeat(16_384)}\r\n`;
+  await eventually(() => {
+    if (sockets[0]?.writableLength === 0) origin.connections[0]?.send(chunk);
+    expect(sockets[0]?.writableLength).toBeGreaterThan(0);
+  }, 20_000);
+}
