@@ -64,8 +64,10 @@ test('both workers serve; one that is killed takes its own connections with it a
     metricOf(before, 'vane_request_duration_seconds_count'),
   );
 
-  await eventually(() => expect(clients.filter(({ closed }) => closed).length).toBeGreaterThan(0));
-  const left = clients.filter(({ closed }) => !closed);
+  await eventually(() =>
+    expect(clients.filter(({ ended, closed }) => ended || closed).length).toBeGreaterThan(0),
+  );
+  const left = clients.filter(({ ended, closed }) => !ended && !closed);
   expect(left.length).toBeGreaterThan(0);
   expect(await Promise.all(left.map((client) => askOn(client, '/fast')))).toEqual(left.map(() => '200'));
   for (let i = 0; i < 20; i++) expect((await ask(vane.port, '/fast')).problem).toBeUndefined();
@@ -142,7 +144,7 @@ test(
     await new Promise((resolve) => squatter.once('listening', resolve));
     vane.rewrite(config(vane.places, more.replace('default_backend: web', 'http-request: deny')));
     vane.signal('SIGHUP');
-    await vane.says(new RegExp(`configuration not taken|frontend other: ${other}: .*EADDRINUSE`));
+    await vane.says(/configuration not taken/);
     expect(vane.output()).toMatch(new RegExp(`frontend other: ${other}: .*EADDRINUSE`));
     await load.more(100);
     await load.stop();
@@ -241,7 +243,7 @@ test('a drain ends when the last worker is done with the server, not the first',
 test('lines of several workers are never torn, however long', drillTimeout(10), async () => {
   await using web = await startWeb('hello');
   await using vane = await startVane((places) =>
-    config(places, '  long: { bind: "127.0.0.1:0", http-request: deny }')
+    config(places)
       .replace('default_backend: web', 'default_backend: web, log-format: json')
       .replace(/domain: \S+, interval: 1h/, `address: "127.0.0.1:${web.port}"`),
   );
