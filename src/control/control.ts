@@ -113,6 +113,10 @@ export class Control implements Part {
     for (const backend of replaced.values()) backend?.stop();
     this.#config = next;
     this.#follow(next);
+    for (const { name, set } of fresh) {
+      const empty = set.servers.length === 0;
+      if (empty) this.#options.log.warn({ backend: name }, `backend ${name} has no server yet`);
+    }
     release();
   }
 
@@ -146,6 +150,7 @@ export class Control implements Part {
       const cut = await this.#line.drain(Math.max(0, deadline - clock.now()));
       if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
     } finally {
+      this.#line.close();
       this.#unsubscribe();
       for (const backend of this.#backends.values()) backend.stop();
       this.#watchers.stop();

@@ -64,6 +64,11 @@ export class PlaneLine {
     throw new VaneError('INTERNAL', 'the data plane answered something else');
   }
 
+  /** Whoever still waits for an answer gets none. */
+  close(): void {
+    this.#answers.fail(new VaneError('STOPPING', 'the data plane has stopped'));
+  }
+
   /** Resolves to how much had to be cut at the end. */
   async drain(withinMs: number): Promise<number> {
     this.#channel.post({ type: 'drain', withinMs });

@@ -30,6 +30,7 @@ describe.each(['direct', 'compat'])('a name, over the %s lane,', (lane) => {
     expect(await textOf(vane.frontend('www'))).toMatch(/^503/);
     await eventually(() =>
       expect(vane.events()).toEqual([
+        'backend web has no server yet',
         'server web/a takes requests',
         'server web/a gets no new requests',
         'backend web has no server available',

@@ -569,3 +569,21 @@ describe('close', () => {
     expect(rig.errors).toEqual([]);
   });
 });
+
+test('a plane that is closed while it opens its listeners keeps none of them', async () => {
+  const [address = ''] = await freeAddresses(1);
+  const port = Number(address.split(':')[1]);
+  const bind = [{ host: '127.0.0.1', port }];
+  const frontends = [frontendConfig({ bind })];
+  rig.control.post({ type: 'config', generation: 1, maxconn: 10, frontends, backends: [], sets: [] });
+  // The message arrives, and listening begins.
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  rig.plane.close();
+  await eventually(async () => {
+    await using other = createServer();
+    await new Promise<void>((resolve, reject) => {
+      other.once('error', reject);
+      other.listen(port, '127.0.0.1', resolve);
+    });
+  });
+});

@@ -19,9 +19,9 @@ export type OpenListener = (
 /** Takes an accepted connection on behalf of a frontend. */
 type Admit = (frontend: string, socket: Socket) => void;
 
-/** Either everything is open and waits to be taken, or nothing has changed. */
+/** Either everything is open and waits to be taken or discarded, or nothing has changed. */
 export type Opened =
-  | { readonly ok: true; readonly take: (admit: Admit) => void }
+  | { readonly ok: true; readonly take: (admit: Admit) => void; readonly discard: () => void }
   | { readonly ok: false; readonly problems: readonly BindProblem[] };
 
 interface Door {
@@ -69,11 +69,12 @@ export class Doors {
         }
       }
     }
-    if (problems.length > 0) {
+    const discard = () => {
       for (const listener of fresh) listener.close();
-      return { ok: false, problems };
-    }
-    return { ok: true, take: (admit) => this.#take(next, admit) };
+    };
+    if (problems.length === 0) return { ok: true, take: (admit) => this.#take(next, admit), discard };
+    discard();
+    return { ok: false, problems };
   }
 
   /** Accepts nothing more. */

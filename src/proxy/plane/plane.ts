@@ -86,6 +86,7 @@ export class Plane implements PlaneContext {
 
   /** Ends everything at once, and the line to control with it. */
   close(): void {
+    this.#draining = true;
     this.#unsubscribe();
     this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.closeIdle();
@@ -114,6 +115,12 @@ export class Plane implements PlaneContext {
     const opened: Opened = this.#draining ? { ok: false, problems: [] } : await this.#doors.open(frontends);
     if (!opened.ok) {
       this.#channel.post({ type: 'rejected', generation, problems: opened.problems });
+      return;
+    }
+    // Meanwhile it may have been told to stop.
+    if (this.#draining) {
+      opened.discard();
+      this.#channel.post({ type: 'rejected', generation, problems: [] });
       return;
     }
     // From here on nothing can fail and nothing waits: the change is one step for every request.
