@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import { vaneVersion } from '../machine.ts';
+import { ROOT } from '../paths.ts';
+import type { Peer, Place, Task } from './peer.ts';
+
+/** Vane as it is in this checkout. */
+export const vane: Peer = {
+  name: 'vane',
+  title: 'Vane',
+  missing: () => undefined,
+  version: () => vaneVersion(ROOT),
+  prepare(task, place) {
+    const file = `${place.folder}/vane.yaml`;
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify(configuration(task, place)));
+    const command = {
+      program: place.node,
+      args: [`${ROOT}src/bin/vane.mjs`, 'run', '-f', file],
+      outputFile: `${place.folder}/access.log`,
+    };
+    return { command, control: { kind: 'registry', port: place.controlPort } };
+  },
+};
+
+function configuration(task: Task, place: Place): unknown {
+  const log = task.accessLog ? [task.mode === 'http' ? 'httplog' : 'tcplog'] : [];
+  const option = [...(task.mode === 'http' ? ['forwardfor'] : []), ...log];
+  return {
+    global: {
+      maxconn: 8000,
+      log: { level: 'warn' },
+      stats: { bind: `127.0.0.1:${place.metricsPort}` },
+      'hard-stop-after': '1s',
+    },
+    registry: task.changes ? { http: `127.0.0.1:${place.controlPort}`, dns: 'off' } : 'off',
+    defaults: {
+      mode: task.mode,
+      timeout: { client: '60s', server: '60s', 'http-keep-alive': '60s' },
+    },
+    frontends: { www: { bind: `127.0.0.1:${place.port}`, option, ...routing(task) } },
+    backends: backends(task),
+  };
+}
+
+function routing({ routes }: Task): Record<string, unknown> {
+  if (routes === undefined) return { default_backend: 'b0' };
+  const rules = Array.from({ length: routes.rules }, (_, i) => `b${i} if { path_beg /r${i}/ }`);
+  return { use_backend: rules, default_backend: 'b0' };
+}
+
+function backends({ routes, changes, servers }: Task): Record<string, unknown> {
+  const entries = changes
+    ? [{ domain: 'web.service.consul', drain: '1s' }]
+    : servers.map((address) => ({ address }));
+  return Object.fromEntries(
+    Array.from({ length: routes?.backends ?? 1 }, (_, i) => [`b${i}`, { servers: entries }]),
+  );
+}
