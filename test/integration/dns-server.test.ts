@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { decode, encode, type RecordType } from 'dns-packet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
@@ -286,11 +286,13 @@ describe('the DNS server', () => {
       message: expect.stringContaining(`127.0.0.1:${port}`),
     });
     await server.stop(systemClock.now());
-    const tcp = createServer();
-    cleanups.push(() => tcp.close());
-    await new Promise<void>((resolve, reject) =>
-      tcp.once('error', reject).listen(port, '127.0.0.1', resolve),
-    );
+    // Not by listening there oneself: somebody's outgoing connection may have been given the port meanwhile.
+    const refused = new Promise((resolve) => {
+      const tcp = connect({ port, host: '127.0.0.1' }, () => resolve('somebody listens'));
+      cleanups.push(() => tcp.destroy());
+      tcp.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    });
+    expect(await refused).toBe('ECONNREFUSED');
   });
 
   test('stops at once when nobody is owed a reply, and twice', async () => {

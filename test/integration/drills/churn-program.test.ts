@@ -14,14 +14,15 @@ const RSS_GROWTH_MB = 40;
 
 test(
   'the program neither grows nor keeps descriptors while instances come and go',
-  drillTimeout(SECONDS * 2),
+  drillTimeout(SECONDS * 4),
   async () => {
     await using instances = await startInstances(...STEADY, ...PASSING);
     await using vane = await startVane((places) => churnConfig(places, 'info'));
     for (const name of STEADY) await vane.register(name, instances.addresses.get(name) ?? '');
     await answeredBy(vane.port, STEADY);
     const places = { registry: vane, instances, port: vane.port, http: portOf(vane.places.http) };
-    await churn({ ...places, seconds: SECONDS / 2, prefix: 'warm' });
+    // V8 gives nothing back before its first full collections: until then resident memory grows without a leak.
+    await churn({ ...places, seconds: IS_LONG ? SECONDS * 2 : SECONDS / 2, prefix: 'warm' });
     vane.hangUp();
     const before = await calm(vane);
     const rssBefore = rssOf(vane.pid);
