@@ -29,12 +29,14 @@ const HEAD_LF = 12;
 const FIRST: Readonly<Record<HeadKind, number>> = { request: METHOD, response: STATUS, trailers: FIELD };
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
+/** More room than most heads need; what an unusual one has needed is not kept. */
+const USUAL_MARKS = 1_024;
 const VERSION_PREFIX = Buffer.from('HTTP/1.');
 const ZERO = 0x30;
 const ONE = 0x31;
 
-/** Fields on whose octets the framing depends: no tab may stand behind their value, as in Node's parser. */
-const FRAMING_FIELD = /^(?:content-length|transfer-encoding)$/i;
+/** No tab may stand behind its value: Node's parser does not take that for the end of a coding. */
+const CODING_FIELD = /^transfer-encoding$/i;
 
 /**
  * Reads heads of HTTP/1.1 and HTTP/1.0, octet by octet and each only once, however they are cut (RFC 9112,
@@ -66,7 +68,9 @@ export class HeadParser {
   #code = 0;
   #minor = 0;
   /** Where parts of the first line end, then where each name and value starts and ends; from the head's start. */
-  readonly #marks: number[] = [];
+  #marks: number[] = [];
+  /** How many of them hold; the rest is left from heads before. */
+  #marked = 0;
 
   constructor(kind: HeadKind) {
     this.#kind = kind;
@@ -97,7 +101,8 @@ export class HeadParser {
     this.#read = 0;
     this.#step = 0;
     this.#code = 0;
-    this.#marks.length = 0;
+    this.#marked = 0;
+    if (this.#marks.length > USUAL_MARKS) this.#marks = [];
   }
 
   /** @param base where the head starts */
@@ -118,7 +123,6 @@ export class HeadParser {
 
   #scan(bytes: Buffer, base: number): 'more' | 'done' | 'bad' {
     const stop = Math.min(bytes.length, base + MAX_HEAD_BYTES);
-    const marks = this.#marks;
     let state = this.#state;
     let i = base + this.#read;
     while (i < stop) {
@@ -127,14 +131,14 @@ export class HeadParser {
           i = skip(TOKEN, bytes, i, stop);
           if (i === stop) break;
           if (bytes[i] !== SP || i === base) return 'bad';
-          marks.push(i++ - base);
+          this.#mark(i++ - base);
           state = REQUEST_TARGET;
           break;
         case REQUEST_TARGET:
           i = skip(TARGET, bytes, i, stop);
           if (i === stop) break;
           if (bytes[i] !== SP || bytes[i - 1] === SP) return 'bad';
-          marks.push(i++ - base);
+          this.#mark(i++ - base);
           state = VERSION;
           break;
         case VERSION:
@@ -146,19 +150,19 @@ export class HeadParser {
           if (this.#step === STATUS_LENGTH) state = STATUS_END;
           break;
         case STATUS_END:
-          marks.push(i + 1 - base);
+          this.#mark(i + 1 - base);
           if (bytes[i] === SP) {
             i++;
             state = REASON;
           } else {
-            marks.push(i + 1 - base);
+            this.#mark(i + 1 - base);
             state = LINE_CR;
           }
           break;
         case REASON:
           i = skip(VALUE, bytes, i, stop);
           if (i === stop) break;
-          marks.push(i - base);
+          this.#mark(i - base);
           state = LINE_CR;
           break;
         case LINE_CR:
@@ -175,20 +179,20 @@ export class HeadParser {
             state = HEAD_LF;
             break;
           }
-          marks.push(i - base);
+          this.#mark(i - base);
           state = NAME;
           break;
         case NAME:
           i = skip(TOKEN, bytes, i, stop);
           if (i === stop) break;
-          if (bytes[i] !== COLON || i - base === marks.at(-1)) return 'bad';
-          marks.push(i++ - base);
+          if (bytes[i] !== COLON || i - base === this.#marks[this.#marked - 1]) return 'bad';
+          this.#mark(i++ - base);
           state = SPACE;
           break;
         case SPACE:
           while (i < stop && isSpace(bytes[i])) i++;
           if (i === stop) break;
-          marks.push(i - base);
+          this.#mark(i - base);
           state = FIELD_VALUE;
           break;
         case FIELD_VALUE:
@@ -224,16 +228,21 @@ export class HeadParser {
     return digit >= 0 && digit <= 9;
   }
 
+  #mark(position: number): void {
+    this.#marks[this.#marked++] = position;
+  }
+
   /** @param end behind the last octet of the value, or of the space behind it */
   #endValue(bytes: Buffer, end: number, base: number): boolean {
     const marks = this.#marks;
-    const start = base + (marks.at(-1) ?? 0);
+    const marked = this.#marked;
+    const start = base + (marks[marked - 1] ?? 0);
     let last = end;
     while (last > start && isSpace(bytes[last - 1])) last--;
-    marks.push(last - base);
+    this.#mark(last - base);
     if (last === end) return true;
-    const name = bytes.toString('latin1', base + (marks.at(-4) ?? 0), base + (marks.at(-3) ?? 0));
-    return !bytes.subarray(last, end).includes(TAB) || !FRAMING_FIELD.test(name);
+    const name = bytes.toString('latin1', base + (marks[marked - 3] ?? 0), base + (marks[marked - 2] ?? 0));
+    return !bytes.subarray(last, end).includes(TAB) || !CODING_FIELD.test(name);
   }
 
   /** Cuts the strings out. False: the method is none that Node knows. */
@@ -242,20 +251,21 @@ export class HeadParser {
     const marks = this.#marks;
     let at = 0;
     if (this.#kind !== 'trailers') {
-      const [first = 0, second = 0] = marks;
+      const first = marks[0] ?? 0;
+      const second = marks[1] ?? 0;
       at = 2;
       this.httpVersion = this.#minor === 1 ? '1.1' : '1.0';
       if (this.#kind === 'request') {
         this.method = text.slice(0, first);
         this.target = text.slice(first + 1, second);
-        if (!KNOWN_METHODS.has(this.method)) return false;
+        if (this.method !== 'GET' && !KNOWN_METHODS.has(this.method)) return false;
       } else {
         this.status = this.#code;
         this.reason = text.slice(first, second);
       }
     }
     const headers: string[] = [];
-    for (; at < marks.length; at += 4) {
+    for (; at < this.#marked; at += 4) {
       headers.push(text.slice(marks[at], marks[at + 1]), text.slice(marks[at + 2], marks[at + 3]));
     }
     this.headers = headers;

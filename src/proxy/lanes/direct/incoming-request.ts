@@ -1,4 +1,6 @@
-import { type BodyFraming, readRequest, wantsWebSocket } from '../compat/request-head.ts';
+import { readFraming } from '../../request/strict.ts';
+import { parseTarget } from '../../request/target.ts';
+import { type BodyFraming, wantsWebSocket } from '../compat/request-head.ts';
 import type { RequestHead } from '../lane.ts';
 import { readConnectionOptions } from './connection-options.ts';
 import type { HeadParser } from './head-parser.ts';
@@ -26,18 +28,28 @@ const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
 /** Makes of a head that was parsed a request that every reader understands alike. */
 export function readIncoming(parsed: HeadParser, secure: boolean): IncomingRequest | NoRequest {
-  const { method, target: url, httpVersion, headers: rawHeaders } = parsed;
-  const options = readConnectionOptions(httpVersion, rawHeaders);
-  const incoming = { method, url, httpVersion, rawHeaders };
-  const upgrade = options.upgrade && wantsWebSocket(incoming);
-  const read = readRequest(incoming, upgrade, secure);
-  if ('refused' in read) return { status: 400, refused: read.refused };
+  const { method, target, httpVersion, headers } = parsed;
+  if (method === 'CONNECT') return { status: 400, refused: 'CONNECT, but this is no forward proxy' };
+  const parts = parseTarget(method, target);
+  const framing = readFraming(httpVersion, parts, headers);
+  if ('refused' in framing) return { status: 400, refused: framing.refused };
+  if (!parts) return { status: 400, refused: 'request-target not understood' };
+  const options = readConnectionOptions(httpVersion, headers);
   // Of clients of HTTP/1.0 it means nothing.
   const expects = httpVersion === '1.1' && options.expectations.length > 0;
   if (expects && !CONTINUE.test(options.expectations.join(', '))) {
     return { status: 417, refused: 'Expect is not 100-continue' };
   }
   const { upgrade: switches } = options;
-  const persistent = options.persistent && !switches;
-  return { head: read.head, framing: read.body, persistent, expects, switches };
+  const upgrade = switches && wantsWebSocket({ method, httpVersion, rawHeaders: headers });
+  const { path } = parts;
+  const { host, body } = framing;
+  const bodyless = body === 0;
+  return {
+    head: { method, target, path, httpVersion, headers, host, bodyless, upgrade, secure },
+    framing: bodyless && !options.hasLength ? 'none' : body,
+    persistent: options.persistent && !switches,
+    expects,
+    switches,
+  };
 }

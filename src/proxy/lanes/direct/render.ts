@@ -49,8 +49,16 @@ export function renderRequest(head: RequestHead, framing: BodyFraming, attempt: 
   // Only clients of HTTP/1.0 may leave it out (RFC 9112, section 3.2).
   if (!hasHost(headers)) text += `Host: ${authority(server.address, server.port)}\r\n`;
   text += renderFields(hasRepeated(headers) ? grouped(headers) : headers);
-  return `${text}${renderFields(ownHeaders(head.method, framing, head.upgrade))}\r\n`;
+  if (framing === 'none' && head.method === 'GET' && !head.upgrade) return text + PLAIN_END;
+  return text + renderEnd(head.method, framing, head.upgrade);
 }
+
+/** The lane's own fields and the empty line. */
+function renderEnd(method: string, framing: BodyFraming, upgrade: boolean): string {
+  return `${renderFields(ownHeaders(method, framing, upgrade))}\r\n`;
+}
+
+const PLAIN_END = renderEnd('GET', 'none', false);
 
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
