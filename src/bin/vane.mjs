@@ -8,7 +8,11 @@ import { findNode, isRecentEnough } from './node.mjs';
 /** What the program that was started instead of this one must hear, too. */
 const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1', 'SIGUSR2'];
 
+/** What would end the program, or open Node's debugger, before it listens to them or where it does not. */
+const HARMLESS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'];
+
 if (isRecentEnough(process.versions.node)) {
+  for (const signal of HARMLESS) process.on(signal, () => undefined);
   stopWithParent(() => process.kill(process.pid, 'SIGTERM'));
   await import('../main.ts');
 } else {

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problem.ts';
 import type { RuntimeConfig } from '../config/runtime.ts';
 import { systemClock } from '../core/clock.ts';
 import { asVaneError, messageOf } from '../core/errors.ts';
+import { hostPort } from '../health/network-errors.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { stdoutLines } from '../observe/line-output.ts';
 import { LineRelay } from '../observe/line-relay.ts';
@@ -18,8 +19,21 @@ const INTERRUPTED = 130;
 const SAME_INTERRUPT_MS = 500;
 const FLUSH_WITHIN_MS = 1_000;
 
+/** Signals that HAProxy and others reload or stop upon, and Vane does not. */
+const FOREIGN_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
+
 /** Runs Vane until a signal ends it. Resolves to the exit code. */
 export async function run(path: string): Promise<number> {
+  // Before the file is read: a reload that is asked for from now on is of a later one.
+  const signals = new Signals();
+  try {
+    return await runUntilStopped(path, signals);
+  } finally {
+    signals.release();
+  }
+}
+
+async function runUntilStopped(path: string, signals: Signals): Promise<number> {
   let config: RuntimeConfig;
   try {
     config = await loadHere(path);
@@ -32,8 +46,9 @@ export async function run(path: string): Promise<number> {
   const log = createLog(config.global.log, output);
   const access = new AccessLog(output);
   const relay = new LineRelay(output, systemClock);
-  const signals = new Signals();
   process.on('uncaughtException', (error) => void giveUp(log, error));
+  for (const name of FOREIGN_SIGNALS)
+    process.on(name, (signal) => log.warn({ signal }, 'signal ignored: HUP reloads, TERM stops'));
   let code = 0;
   try {
     const app = await App.start(config, {
@@ -44,7 +59,7 @@ export async function run(path: string): Promise<number> {
       workerOutput: (stdout) => relay.take(stdout),
     });
     const listening = app.ports.frontends.map(
-      ({ frontend, bind, port }) => `${frontend} ${bind.host}:${port}`,
+      ({ frontend, bind, port }) => `${frontend} ${hostPort(bind.host, port)}`,
     );
     log.info({ version: version(), pid: process.pid, node: process.version, listening }, 'vane is ready');
     await obey(signals, app, path, log);
@@ -58,7 +73,8 @@ export async function run(path: string): Promise<number> {
   await relay.flush(deadline);
   await access.flush(deadline);
   await log.flush(deadline);
-  signals.release();
+  // What a reader that has stalled has not taken by now is lost: waiting for it, the process would never end.
+  if (output.pending > 0) process.exit(code);
   return code;
 }
 

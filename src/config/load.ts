@@ -28,8 +28,8 @@ export interface ConfigSource {
 }
 
 /**
- * Reads a file, or every `*.yaml` and `*.yml` of a folder in the order of their names as one. Rejects with a
- * {@link ConfigError} that tells everything that is wrong.
+ * Reads a file, or every `*.yaml` and `*.yml` of a folder in the order of their names as one; names that begin with a
+ * dot are left out. Rejects with a {@link ConfigError} that tells everything that is wrong.
  */
 export async function loadConfig(path: string, context: LoadContext): Promise<RuntimeConfig> {
   return parseConfig(await readSources(path, context.cwd), context);
@@ -81,7 +81,7 @@ async function readSources(path: string, cwd: string): Promise<readonly ConfigSo
   try {
     const at = resolve(cwd, path);
     if (!(await stat(at)).isDirectory()) return [{ file: path, text: await readFile(at, 'utf8') }];
-    const names = (await readdir(at)).filter((name) => /\.ya?ml$/.test(name)).sort();
+    const names = (await readdir(at)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
     if (names.length === 0) throw new ConfigError([wholeFile(path, 'no *.yaml file is in this folder')]);
     return await Promise.all(
       names.map(async (name) => ({ file: join(path, name), text: await readFile(join(at, name), 'utf8') })),

@@ -17,19 +17,22 @@ export function logWatcherEvent(
   event: WatcherEvent,
   servers: number | undefined,
 ): void {
-  const { level, message, fields } = lineOf(event, servers !== undefined);
+  const { level, message, fields } = lineOf(event, servers);
   log[level]({ ...name, ...fields, servers }, message);
 }
 
-function lineOf(event: WatcherEvent, known: boolean): Line {
+function lineOf(event: WatcherEvent, servers: number | undefined): Line {
   switch (event.kind) {
     case 'failing': {
       const { code, message: error } = event.error;
-      const message = known ? 'name not resolved, its servers stay' : 'name not resolved yet';
+      const message = servers === undefined ? 'name not resolved yet' : 'name not resolved, its servers stay';
       return { level: 'warn', message, fields: { code, error } };
     }
-    case 'recovered':
-      return { level: 'info', message: 'name resolved again', fields: { after: event.after } };
+    case 'recovered': {
+      const fields = { seconds: Math.round(event.after / 1000) };
+      if (servers === 0) return { level: 'warn', message: 'name resolved again, to no servers', fields };
+      return { level: 'info', message: 'name resolved again', fields };
+    }
     case 'kept':
       return { level: 'warn', message: 'name has no servers, the last ones are kept', fields: {} };
     case 'refilled':

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { eventually } from '../helpers/eventually.ts';
 import { freeAddresses } from '../helpers/free-port.ts';
 import { type Program, startProgram } from '../helpers/program.ts';
-import { readText } from '../helpers/source-tree.ts';
+import { ROOT, readText } from '../helpers/source-tree.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vane-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -129,6 +131,55 @@ test('a second INT ends it at once', async () => {
   program.signal('SIGINT');
   expect(await program.ended).toBe(130);
   expect(await cut).toBe('cut');
+});
+
+test('a reader of its log that has stalled does not keep it from ending', async () => {
+  const [address = ''] = await freeAddresses(1);
+  const { text, stats } = await config(address);
+  const path = file('stalled.yaml', text.replace('www: {', 'www: { option: [httplog],'));
+  const program = spawn(process.execPath, ['src/bin/vane.mjs', 'run', '-f', path], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    // More than a pipe and the streams at both its ends hold, to which nobody listens here.
+    await eventually(async () => expect((await fetch(`http://${stats}/readyz`)).ok).toBe(true), 20_000);
+    for (let sent = 0; sent < 100; sent++) await fetch(`http://${address}/${'x'.repeat(8_000)}`);
+    program.kill('SIGTERM');
+    expect(await once(program, 'exit')).toEqual([0, null]);
+  } finally {
+    program.kill('SIGKILL');
+  }
+});
+
+test('signals that only other load balancers know are told and do nothing', async () => {
+  const [address = ''] = await freeAddresses(1);
+  const { text } = await config(address);
+  await using program = vane('run', '-f', file('foreign.yaml', text));
+  await program.says(/vane is ready/);
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+    program.signal(signal);
+    await program.says(new RegExp(`"signal":"${signal}".*ignored`));
+  }
+  expect(program.output()).not.toContain('Debugger listening');
+  program.signal('SIGTERM');
+  expect(await program.ended, program.output()).toBe(0);
+});
+
+test('a HUP that comes while it begins is none that ends it', async () => {
+  // Sent by itself as soon as the program it is has begun to load.
+  const hup =
+    "import { registerHooks } from 'node:module'; let sent = false;\
+    registerHooks({ resolve(name, context, next) {\
+      if (name.endsWith('main.ts') && !sent) { sent = true; process.kill(process.pid, 'SIGHUP'); }\
+      return next(name, context); } });";
+  await using program = startProgram(process.execPath, [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(hup)}`,
+    'src/bin/vane.mjs',
+    'version',
+  ]);
+  expect(await program.ended, program.output()).toBe(0);
 });
 
 function connects(address: string): Promise<boolean> {

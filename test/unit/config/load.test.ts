@@ -177,6 +177,8 @@ describe('files and folders', () => {
         'frontends: { api: { bind: ":82", default_backend: web } }\nbackends: { web: { servers: [w.service.consul] } }',
       '40-empty.yaml': '# nothing yet\n',
       'notes.txt': ': not : yaml',
+      // What editors leave beside a file that is being changed.
+      '.#20-web.yaml': ': not : yaml',
     });
     const config = await loadConfig('.', { ...context, cwd });
     expect(config.global.node).toBe('lb-9');

@@ -282,7 +282,7 @@ describe('failure is not emptiness', () => {
         message: 'name not resolved, its servers stay',
         fields: { ...name, code: 'RESOLVE_TIMEOUT', error: 'nobody answers', servers: 2 },
       },
-      { level: 'info', message: 'name resolved again', fields: { ...name, after: 5000, servers: 1 } },
+      { level: 'info', message: 'name resolved again', fields: { ...name, seconds: 5, servers: 1 } },
     ]);
     watcher.stop();
   });
@@ -295,6 +295,20 @@ describe('failure is not emptiness', () => {
     expect(told).toEqual([]);
     expect(watcher.state).toMatchObject({ settled: true, set: undefined, servers: undefined });
     expect(lines.map(({ message }) => message)).toEqual(['name not resolved yet']);
+    watcher.stop();
+  });
+
+  test('an answer without servers is not told as if all were well again', async () => {
+    const { watcher, resolver, clock, lines } = setUp();
+    watcher.start();
+    resolver.answer(failed());
+    await clock.advanceAsync(2000);
+    resolver.answer(empty);
+    await settle();
+    expect(lines).toMatchObject([
+      { level: 'warn', message: 'name not resolved yet' },
+      { level: 'warn', message: 'name resolved again, to no servers', fields: { seconds: 2, servers: 0 } },
+    ]);
     watcher.stop();
   });
 
