@@ -54,15 +54,12 @@ export function findingsOf(issue: Issue, base: Path = []): readonly Finding[] {
       const { offset, suggestion } = paramsOf(issue.params);
       return [{ path, at: offset === undefined ? 'value' : { offset }, message: issue.message, suggestion }];
     }
-    case 'invalid_value':
-      return [
-        {
-          path,
-          at: 'value',
-          message: issue.message,
-          suggestion: didYouMean(String(issue.input), issue.values.map(String)),
-        },
-      ];
+    case 'invalid_value': {
+      const { input, values, message } = issue;
+      // Nothing but text is a slip of the pen; a mapping may not even have a text.
+      const suggestion = typeof input === 'string' ? didYouMean(input, values.map(String)) : undefined;
+      return [{ path, at: 'value', message, suggestion }];
+    }
     default:
       return [{ path, at: 'value', message: issue.message }];
   }

@@ -264,6 +264,16 @@ describe('whatever a file says, it is a configuration or a ConfigError', () => {
     fc.assert(fc.property(junk, attempt), { numRuns: 1_000 });
   });
 
+  test.each([
+    'frontends: { f: { mode: X } }',
+    'global: { log: { level: X } }',
+    'defaults: { timeout: { client: X } }',
+  ])('a mapping that cannot be written as text, in %s', (text) => {
+    for (const odd of ['{ toString: no }', '{ valueOf: 1, toString: 2 }', '[{ toString: no }]']) {
+      expect(errorOf(() => parse(text.replace('X', odd))).problems.length).toBeGreaterThan(0);
+    }
+  });
+
   test('any values under the known keys', () => {
     const key = fc.constantFrom(
       ...[
