@@ -31,9 +31,9 @@ process.on('uncaughtException', (error) => {
   void end(1);
 });
 // A terminal sends them to everybody; whether they mean anything is for the control process to say.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
   process.on(signal, () => {
-    if (!process.connected && signal !== 'SIGHUP') void end(0);
+    if (!process.connected && (signal === 'SIGINT' || signal === 'SIGTERM')) void end(0);
   });
 }
 

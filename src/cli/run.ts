@@ -10,6 +10,7 @@ import { stdoutLines } from '../observe/line-output.ts';
 import { LineRelay } from '../observe/line-relay.ts';
 import { createLog, type ProcessLog } from '../observe/log.ts';
 import { loadHere } from './load.ts';
+import { openFilesLimit, withinOpenFiles } from './open-files.ts';
 import { version } from './version.ts';
 
 const FAILED = 1;
@@ -51,7 +52,8 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
     process.on(name, (signal) => log.warn({ signal }, 'signal ignored: HUP reloads, TERM stops'));
   let code = 0;
   try {
-    const app = await App.start(config, {
+    const openFiles = openFilesLimit();
+    const app = await App.start(withinOpenFiles(config, openFiles, log), {
       version: version(),
       log,
       access: (entry) => access.write(entry),
@@ -62,7 +64,7 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
       ({ frontend, bind, port }) => `${frontend} ${hostPort(bind.host, port)}`,
     );
     log.info({ version: version(), pid: process.pid, node: process.version, listening }, 'vane is ready');
-    await obey(signals, app, path, log);
+    await obey(signals, app, path, openFiles, log);
     log.info({}, 'vane has stopped');
   } catch (error) {
     const { code: reason, message } = asVaneError(error);
@@ -79,18 +81,24 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
 }
 
 /** Reloads at every HUP, and returns once a TERM or INT has stopped everything. */
-async function obey(signals: Signals, app: App, path: string, log: ProcessLog): Promise<void> {
+async function obey(
+  signals: Signals,
+  app: App,
+  path: string,
+  openFiles: number | undefined,
+  log: ProcessLog,
+): Promise<void> {
   for (;;) {
     const signal = await signals.next();
     if (signal !== 'SIGHUP') {
       log.info({ signal }, 'stopping');
       return app.stop();
     }
-    await reload(app, path, log);
+    await reload(app, path, openFiles, log);
   }
 }
 
-async function reload(app: App, path: string, log: ProcessLog): Promise<void> {
+async function reload(app: App, path: string, openFiles: number | undefined, log: ProcessLog): Promise<void> {
   let next: RuntimeConfig;
   try {
     next = await loadHere(path);
@@ -101,7 +109,7 @@ async function reload(app: App, path: string, log: ProcessLog): Promise<void> {
     return;
   }
   try {
-    const changes = await app.reload(next);
+    const changes = await app.reload(withinOpenFiles(next, openFiles, log));
     log.configure(next.global.log);
     for (const change of changes) {
       if (change.kind === 'needs-restart')

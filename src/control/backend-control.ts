@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Members, type Transition } from '../balance/members.ts';
+import { Members, type Reasons, type Transition } from '../balance/members.ts';
 import type { ServerSet, ServerSnapshot } from '../balance/server.ts';
 import type { AddressSource, BackendConfig, DomainSource, ServerSource } from '../config/runtime.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
@@ -9,6 +9,7 @@ import type { Subscription, Watchers } from '../discovery/watchers.ts';
 import type { ServerCheckTarget } from '../health/server-check.ts';
 import { addressCandidate, endpointCandidates } from './candidates.ts';
 import { DrainTally, logTransition } from './events.ts';
+import { Exclusions } from './exclusions.ts';
 import { Outage } from './outage.ts';
 
 export interface BackendControlDeps {
@@ -18,6 +19,12 @@ export interface BackendControlDeps {
   /** Its servers have changed: the checks of them may have to. Called before the data plane hears of it. */
   readonly onMembers: () => void;
   readonly publish: (set: ServerSet) => void;
+}
+
+/** An entry of `servers` and, where it is a name, how it is followed. */
+interface Followed {
+  readonly source: ServerSource;
+  readonly subscription: Subscription | undefined;
 }
 
 /**
@@ -30,7 +37,14 @@ export class BackendControl {
   readonly outage: Outage;
   config: BackendConfig;
   readonly #deps: BackendControlDeps;
+  readonly #exclusions: Exclusions;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Entries that a reload took away, believed until the names that came instead have answered. */
+  readonly #leaving = new Map<string, Followed>();
+  /** Keys of those names. */
+  readonly #awaited = new Set<string>();
+  /** Changes that are to be told together, as they belong to one step; undefined: each at once. */
+  #step: Transition[] | undefined;
   #set: ServerSet;
   /** The servers that the last change was about; the same array as long as nothing about them changes. */
   #seen: readonly ServerSnapshot[] = [];
@@ -39,6 +53,7 @@ export class BackendControl {
   constructor(config: BackendConfig, deps: BackendControlDeps) {
     this.config = config;
     this.#deps = deps;
+    this.#exclusions = new Exclusions(deps.log, config.name);
     this.#set = { backend: config.name, revision: 0, servers: [] };
     this.outage = new Outage(false, deps.clock.now());
   }
@@ -70,7 +85,10 @@ export class BackendControl {
     this.#follow();
   }
 
-  /** Takes a new configuration; servers that stay keep their state and counters. */
+  /**
+   * Takes a new configuration; servers that stay keep their state and counters. Names that it brings are not known
+   * yet, and that they are not is no reason to have no servers: what they replace goes when they have answered.
+   */
   update(config: BackendConfig): void {
     const before = new Map(this.config.servers.map((source) => [source.key, source]));
     this.config = config;
@@ -78,11 +96,26 @@ export class BackendControl {
     for (const source of config.servers) {
       const old = before.get(source.key);
       before.delete(source.key);
-      if (!old || isDeepStrictEqual(old, source)) continue;
-      replaced.push(...this.#forget(source.key));
+      const returned = this.#leaving.get(source.key)?.subscription;
+      if (returned) replaced.push(returned);
+      this.#leaving.delete(source.key);
+      if (!old && source.kind === 'domain') this.#awaited.add(source.key);
+      if (old && !isDeepStrictEqual(old, source)) replaced.push(...this.#forget(source.key));
     }
-    for (const key of before.keys()) replaced.push(...this.#forget(key));
+    for (const [key, source] of before) {
+      this.#awaited.delete(key);
+      const [subscription] = this.#forget(key);
+      this.#leaving.set(key, { source, subscription });
+    }
     this.#follow();
+    if (this.#leaving.size > 0) {
+      const { name } = this;
+      const names = [...this.#awaited];
+      this.#deps.log.warn(
+        { backend: name, names },
+        `backend ${name} keeps its former servers until these answer`,
+      );
+    }
     // Only now: what is known of a name lasts as long as somebody watches it.
     for (const subscription of replaced) subscription.unsubscribe();
     // Checks may have changed though no server has.
@@ -94,6 +127,8 @@ export class BackendControl {
     for (const key of [...this.#subscriptions.keys()]) {
       for (const subscription of this.#forget(key)) subscription.unsubscribe();
     }
+    for (const { subscription } of this.#leaving.values()) subscription?.unsubscribe();
+    this.#leaving.clear();
     this.#cancelTick?.();
     this.#cancelTick = undefined;
   }
@@ -123,20 +158,46 @@ export class BackendControl {
   /** Connections to a server fail: its name may stand for another one by now. */
   lookAgain(): void {
     for (const subscription of this.#subscriptions.values()) subscription.lookNow();
+    for (const { subscription } of this.#leaving.values()) subscription?.lookNow();
   }
 
   #follow(): void {
-    const { clock } = this.#deps;
-    const { servers } = this.config;
-    this.#changed(
-      this.members.setSources(
-        servers.map(({ key }) => key),
-        clock.now(),
-      ),
-    );
-    for (const source of servers) {
-      if (source.kind === 'address') this.#configured(source);
-      else if (!this.#subscriptions.has(source.key)) this.#subscribe(source);
+    this.#inOneStep(() => {
+      this.#setSources();
+      for (const source of this.config.servers) {
+        if (source.kind === 'address') this.#configured(source);
+        else if (!this.#subscriptions.has(source.key)) this.#subscribe(source);
+      }
+      this.#letLeave();
+    });
+  }
+
+  #setSources(): void {
+    const keys = [...this.config.servers.map(({ key }) => key), ...this.#leaving.keys()];
+    this.#changed(this.members.setSources(keys, this.#deps.clock.now()));
+  }
+
+  /** Takes the former entries away once every name that came instead has answered. */
+  #letLeave(): void {
+    if (this.#awaited.size > 0 || this.#leaving.size === 0) return;
+    const left = [...this.#leaving.values()];
+    this.#leaving.clear();
+    for (const { source, subscription } of left) {
+      subscription?.unsubscribe();
+      this.#exclusions.forget(source.key);
+    }
+    this.#setSources();
+  }
+
+  /** What `act` changes is told as one change: a server that replaces another leaves no gap between them. */
+  #inOneStep(act: () => void): void {
+    const step: Transition[] = [];
+    this.#step = step;
+    try {
+      act();
+    } finally {
+      this.#step = undefined;
+      this.#changed(step);
     }
   }
 
@@ -157,22 +218,29 @@ export class BackendControl {
   }
 
   #answered(source: DomainSource, { endpoints, excluded }: DiscoveredSet): void {
+    this.#exclusions.note(source.key, excluded);
     const why = new Map(excluded.map((one) => [`${one.address} ${one.port}`, one.why]));
     const candidates = endpointCandidates(source, endpoints);
-    this.#discovered(source, candidates, {
+    const reasons: Reasons = {
       present: `found by ${source.domain}`,
       absent: (id) => {
         const snapshot = this.members.get(id)?.snapshot;
         return why.get(`${snapshot?.address} ${snapshot?.port}`) ?? `no longer found by ${source.domain}`;
       },
+    };
+    if (this.#step || !this.#awaited.has(source.key)) {
+      this.#awaited.delete(source.key);
+      this.#discovered(source, candidates, reasons);
+      return;
+    }
+    this.#awaited.delete(source.key);
+    this.#inOneStep(() => {
+      this.#discovered(source, candidates, reasons);
+      this.#letLeave();
     });
   }
 
-  #discovered(
-    source: ServerSource,
-    candidates: Parameters<Members['discover']>[1],
-    reasons: Parameters<Members['discover']>[2],
-  ): void {
+  #discovered(source: ServerSource, candidates: Parameters<Members['discover']>[1], reasons: Reasons): void {
     const { clock } = this.#deps;
     this.#changed(this.members.discover(source.key, candidates, reasons, clock.now()));
   }
@@ -180,10 +248,15 @@ export class BackendControl {
   /** Which entry of the configuration a server's check comes from: the first one that stands for it. */
   #sourceOf(snapshot: ServerSnapshot): ServerSource | undefined {
     const key = this.members.sourceOf(snapshot.id);
-    return this.config.servers.find((source) => source.key === key);
+    const source = this.config.servers.find((one) => one.key === key);
+    return source ?? (key === undefined ? undefined : this.#leaving.get(key)?.source);
   }
 
   #changed(transitions: readonly Transition[]): void {
+    if (this.#step) {
+      this.#step.push(...transitions);
+      return;
+    }
     const servers = this.members.snapshots();
     if (transitions.length === 0 && servers === this.#seen) return;
     this.#seen = servers;

@@ -182,6 +182,20 @@ test('a HUP that comes while it begins is none that ends it', async () => {
   expect(await program.ended, program.output()).toBe(0);
 });
 
+test('with few files that may be open, maxconn is what can be served, and that is told', async () => {
+  const [address = ''] = await freeAddresses(1);
+  const { text, stats } = await config(address);
+  const path = file('files.yaml', text);
+  const limited = `ulimit -n 150; exec ${process.execPath} src/bin/vane.mjs run -f ${path}`;
+  await using program = startProgram('bash', ['-c', limited]);
+  await program.says(/"level":"warn".*"maxconn":50,"configured":20000,"openFiles":150/);
+  await program.says(/vane is ready/);
+  const metrics = await (await fetch(`http://${stats}/metrics`)).text();
+  expect(metrics).toContain('haproxy_process_max_connections 50');
+  program.signal('SIGTERM');
+  expect(await program.ended, program.output()).toBe(0);
+});
+
 function connects(address: string): Promise<boolean> {
   const [host = '', port] = address.split(':');
   return new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { startApp } from '../helpers/app.ts';
+import { type Script, startDnsServer } from '../helpers/dns-server.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { startWeb } from '../helpers/web.ts';
 
@@ -103,6 +104,18 @@ describe.each(['direct', 'compat'])('a name, over the %s lane,', (lane) => {
   });
 });
 
+test('an instance that nobody could connect to is told of, once', async () => {
+  await using a = await startWeb('a');
+  await using vane = await startApp(WEB);
+  await vane.register({ Name: 'web', ID: 'portless', Address: '127.0.0.1' });
+  await vane.register({ Name: 'web', ID: 'a', Address: '127.0.0.1', Port: a.port });
+  expect(await textOf(vane.frontend('www'))).toBe('200 a');
+  const lines = vane.lines.filter(
+    ({ message }) => message === 'instance portless cannot be a server of backend web',
+  );
+  expect(lines).toMatchObject([{ level: 'warn', fields: { why: expect.stringContaining('port') } }]);
+});
+
 describe('an active check', () => {
   const CHECKED = (port: number) => `
 frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
@@ -175,6 +188,53 @@ backends:
     expect(vane.events().filter((event) => event.startsWith('server web/a'))).toEqual([
       'server web/a takes requests',
     ]);
+  });
+
+  test('that changes the name of its servers keeps the former ones until the new name answers', async () => {
+    await using old = await startWeb('old');
+    await using fresh = await startWeb('new');
+    let answers = false;
+    const script =
+      (address: string): Script =>
+      ({ name, type }) => {
+        if (name === 'new.example' && !answers) return 'drop';
+        return { answers: type === 'A' ? [{ type: 'A', name, ttl: 0, data: address }] : [] };
+      };
+    const ns = await startDnsServer(script('127.0.0.1'));
+    const named = (name: string, port: number) => `
+resolvers: { corp: { nameserver: { ns1: "127.0.0.1:${ns.port}" }, timeout: { retry: 100ms }, resolve_retries: 2 } }
+frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
+backends: { web: { servers: [{ domain: "${name}:${port}", interval: 100ms }] } }
+`;
+    try {
+      await using vane = await startApp(named('old.example', old.port));
+      await eventually(async () => expect(await textOf(vane.frontend('www'))).toBe('200 old'));
+      await vane.reload(named('new.example', fresh.port));
+      for (let i = 0; i < 20; i++) expect(await textOf(vane.frontend('www'))).toBe('200 old');
+      expect(vane.events().at(-1)).toBe('backend web keeps its former servers until these answer');
+      answers = true;
+      await eventually(async () => expect(await textOf(vane.frontend('www'))).toBe('200 new'));
+      expect(vane.events()).not.toContain('backend web has no server available');
+      await eventually(() => expect(vane.events().at(-1)).toBe(`server web/127.0.0.1:${old.port} is gone`));
+    } finally {
+      await ns.close();
+    }
+  });
+
+  test('that puts one server in the place of another tells no outage', async () => {
+    await using a = await startWeb('a');
+    await using b = await startWeb('b');
+    const at = (port: number) => `
+frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
+backends: { web: { servers: ["127.0.0.1:${port}"] } }
+`;
+    await using vane = await startApp(at(a.port));
+    expect(await textOf(vane.frontend('www'))).toBe('200 a');
+    await vane.reload(at(b.port));
+    expect(await textOf(vane.frontend('www'))).toBe('200 b');
+    expect(vane.events().filter((event) => event.startsWith('backend '))).toEqual([]);
+    const metrics = await (await fetch(`${vane.stats}/metrics`)).text();
+    expect(metrics).toContain('haproxy_backend_check_up_down_total{proxy="web"} 0');
   });
 
   test('that cannot listen changes nothing', async () => {

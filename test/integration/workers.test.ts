@@ -42,7 +42,8 @@ test('workers do not act on signals that a terminal sends to all', async () => {
   await using web = await startWeb('hello');
   const vane = await startWith(config(`127.0.0.1:${web.port}`));
   const pids = workerPids(vane.output());
-  for (const pid of pids) for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.kill(pid, signal);
+  for (const pid of pids)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.kill(pid, signal);
   for (let i = 0; i < 10; i++) {
     expect(await (await fetch(`http://${vane.places.frontend}/`)).text()).toBe('hello');
     await vane.metrics();
