@@ -71,7 +71,7 @@ export class ServerAttempt implements LineUser, BodySink {
     this.#reused = idle !== undefined;
     if (idle) {
       this.#connectMs = 0;
-      this.#send(idle);
+      this.#send(idle, this.#startedAt);
     } else void this.#connect();
     return this.#outcome.promise;
   }
@@ -150,11 +150,12 @@ export class ServerAttempt implements LineUser, BodySink {
       socket.destroy();
       return;
     }
-    this.#connectMs = this.#elapsed();
-    this.#send(socket);
+    const now = this.#exchange.side.clock.now();
+    this.#connectMs = now - this.#startedAt;
+    this.#send(socket, now);
   }
 
-  #send(socket: Socket): void {
+  #send(socket: Socket, now: number): void {
     const { head, framing, body } = this.#exchange;
     const line = ServerLine.of(socket);
     this.#line = line;
@@ -173,16 +174,16 @@ export class ServerAttempt implements LineUser, BodySink {
       this.#exchange.askForBody();
       this.#exchange.side.flow();
     } else line.out.writeHead();
-    this.#moved();
+    this.#moved(now);
   }
 
   /** Something moved: whose turn is it now? */
-  #moved(): void {
+  #moved(now?: number): void {
     if (this.#done || this.tunnel) return;
     const { timer, clock } = this.#exchange.side;
     this.#turn = this.#side();
     const limit = this.#turn === 'client' ? this.#clientTimeout : this.#attempt.timeout.server;
-    timer.set(limit, clock.now());
+    timer.set(limit, now ?? clock.now());
   }
 
   #side(): Side {
