@@ -65,6 +65,7 @@ export class App {
   /** Undefined: the data plane is in this process. */
   #workers: PlaneGroup | undefined;
   #stats: StatsApi | undefined;
+  #registry: Registry | undefined;
   #consul: ConsulApi | undefined;
   #dns: DnsServer | undefined;
   #stopping: Promise<void> | undefined;
@@ -163,6 +164,7 @@ export class App {
     const store = config.store.kind === 'sqlite' ? openSqliteStore(config.store.file) : createMemoryStore();
     const registry = new Registry({ store, clock, log, node: { name, address, datacenter, meta: {} } });
     await this.#lifecycle.start(registry);
+    this.#registry = registry;
     const checks = new LocalChecks({ registry, scriptChecks, clock, log, slots: this.#slots });
     await this.#lifecycle.start(checks);
     if (config.http) {
@@ -235,7 +237,7 @@ export class App {
     const workers = this.#workers?.workers ?? { running: 0, restarts: 0 };
     const facts = {
       ...{ node, version, pid: process.pid, startedAt: this.#startedAt },
-      ...{ reloads: this.#reloads, workers },
+      ...{ reloads: this.#reloads, workers, storing: this.#registry?.storing },
     };
     if (!this.#control) throw new VaneError('STOPPING', 'Vane is not up yet');
     return this.#control.view(facts);

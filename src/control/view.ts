@@ -35,6 +35,8 @@ export interface ProcessView {
   readonly reloads: { readonly taken: number; readonly refused: number };
   /** Processes of the data plane, and how many were started in place of one that had ended; none with `workers: 0`. */
   readonly workers: { readonly running: number; readonly restarts: number };
+  /** Whether the built-in registry stores what it is given; undefined without one. */
+  readonly storing: { readonly works: boolean; readonly failures: number } | undefined;
 }
 
 export interface FrontendView {

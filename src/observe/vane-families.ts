@@ -6,7 +6,7 @@ import type { Labelled } from './families.ts';
 
 /** What the process is, which HAProxy tells too, and what became of its reloads. */
 export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
-  const { node, version, reloads, workers } = process;
+  const { node, version, reloads, workers, storing } = process;
   return [
     one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
     one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
@@ -35,6 +35,26 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
       'Worker processes started in place of one that had ended unexpectedly.',
       {},
       workers.restarts,
+    ),
+    ...(storing ? storeFamilies(storing) : []),
+  ];
+}
+
+function storeFamilies({ works, failures }: { works: boolean; failures: number }): readonly Family[] {
+  return [
+    one(
+      'vane_registry_store_up',
+      'gauge',
+      '0 while the registry cannot be stored: check results count, registrations are refused.',
+      {},
+      works ? 1 : 0,
+    ),
+    one(
+      'vane_registry_store_failures_total',
+      'counter',
+      'Failed attempts to store changes of the registry.',
+      {},
+      failures,
     ),
   ];
 }

@@ -1,6 +1,6 @@
 import { VaneError } from '../core/errors.ts';
 import type { CheckRequest } from './commands.ts';
-import type { Change, Check, CheckStatus, Instance, Unindexed } from './model.ts';
+import type { Change, Check, CheckStatus, Instance, PutCheck, Unindexed } from './model.ts';
 import { isOwnCheck, isOwnInstance, requireForeignCheck, requireName } from './names.ts';
 import type { CatalogReader } from './reader.ts';
 
@@ -36,7 +36,7 @@ export function planCheckReport(
   id: string,
   status: CheckStatus,
   output: string,
-): Change[] {
+): PutCheck[] {
   return [{ op: 'put-check', check: { ...requireCheck(reader, id), status, output } }];
 }
 

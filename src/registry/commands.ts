@@ -44,7 +44,8 @@ export interface RegistryCommands {
   deregisterCheck(id: string, cause: Cause): Promise<boolean>;
   /**
    * Takes a result for one of this node's checks. A changed status commits at once; a changed output alone
-   * is committed later and together with others, so that output noise wakes nobody.
+   * is committed later and together with others, so that output noise wakes nobody. It counts even while the store
+   * cannot store it: a dead instance must not stay in rotation because a disk is full.
    */
   reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void>;
   /** `_service_maintenance:<id>`; rejects with REGISTRY_NOT_FOUND for an unknown id. */

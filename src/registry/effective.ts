@@ -6,11 +6,11 @@ import { sameRow } from './same-row.ts';
  * What is left of a plan without the puts that would change nothing, and how many rows it adds. Each row may
  * occur once in a plan.
  */
-export function effective(
+export function effective<C extends Change>(
   reader: CatalogReader,
-  plan: readonly Change[],
-): { readonly changes: readonly Change[]; readonly added: number } {
-  const changes: Change[] = [];
+  plan: readonly C[],
+): { readonly changes: readonly C[]; readonly added: number } {
+  const changes: C[] = [];
   let added = 0;
   for (const change of plan) {
     const row = rowOf(change);

@@ -101,6 +101,9 @@ export type Change =
   | { readonly op: 'put-check'; readonly check: Unindexed<Check> }
   | { readonly op: 'delete-check'; readonly node: string; readonly id: string };
 
+/** What a check's report comes to. */
+export type PutCheck = Extract<Change, { readonly op: 'put-check' }>;
+
 /** Who asked for a change and why, for the log: `{ by: "api 127.0.0.1:51122", what: "agent/service/deregister" }`. */
 export interface Cause {
   readonly by: string;

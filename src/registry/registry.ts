@@ -24,7 +24,7 @@ import { DeferredOutputs } from './deferred-outputs.ts';
 import { effective } from './effective.ts';
 import { fold } from './fold.ts';
 import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
-import type { Cause, Change, Check, CheckStatus, Committed } from './model.ts';
+import type { Cause, Change, Check, CheckStatus, Committed, PutCheck } from './model.ts';
 import { NODE_MAINTENANCE, serviceMaintenance } from './names.ts';
 import { type OwnNode, planOwnNode } from './own-node.ts';
 import type { CatalogReader } from './reader.ts';
@@ -35,6 +35,7 @@ import {
   type ServiceRegistration,
 } from './service-plans.ts';
 import type { RegistryStore } from './store.ts';
+import { Storing, type StoringState } from './storing.ts';
 import type { Effect } from './tables.ts';
 
 export interface RegistryOptions {
@@ -63,6 +64,7 @@ export class Registry implements RegistryCommands, Part {
   readonly #catalog: Catalog;
   readonly #queue = new CommandQueue();
   readonly #outputs: DeferredOutputs;
+  readonly #storing: Storing;
   readonly #updateInterval: number;
   readonly #maxRows: number;
   #state: 'new' | 'running' | 'stopped' = 'new';
@@ -73,7 +75,7 @@ export class Registry implements RegistryCommands, Part {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    const { clock, log, node, random = Math.random } = options;
+    const { store, clock, log, node, random = Math.random } = options;
     this.#updateInterval = options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS;
     this.#maxRows = options.maxRows ?? MAX_ROWS;
     this.#catalog = new Catalog({
@@ -81,6 +83,7 @@ export class Registry implements RegistryCommands, Part {
       datacenter: node.datacenter,
       onListenerError: (error) => log.error({ error: messageOf(error) }, 'catalog listener failed'),
     });
+    this.#storing = new Storing({ store, clock, log });
     this.#outputs = new DeferredOutputs({
       clock,
       random,
@@ -93,6 +96,11 @@ export class Registry implements RegistryCommands, Part {
   /** Readable from the start on; empty until {@link start} has resolved. */
   get catalog(): CatalogReader {
     return this.#catalog;
+  }
+
+  /** Whether the store stores what it is given. */
+  get storing(): StoringState {
+    return this.#storing;
   }
 
   /** Loads the store and puts this process's own node into it. Rejects with STORE_CORRUPT or STORE_FAILED. */
@@ -161,17 +169,13 @@ export class Registry implements RegistryCommands, Part {
   }
 
   async reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void> {
-    await this.#command(
+    await this.#enqueue(
       () => [checkScope(id)],
-      () => {
+      async () => {
         const check = requireCheck(this.#catalog, id);
-        if (check.status === status && this.#updateInterval > 0) {
-          this.#defer(check, output);
-          return [];
-        }
-        return planCheckReport(this.#catalog, id, status, output);
+        if (check.status === status && this.#updateInterval > 0) this.#defer(check, output);
+        else await this.#commitReports(planCheckReport(this.#catalog, id, status, output), cause);
       },
-      cause,
     );
   }
 
@@ -217,10 +221,14 @@ export class Registry implements RegistryCommands, Part {
 
   /** Resolves to whether there was anything to commit. */
   #command(scope: () => Scope, plan: () => readonly Change[], cause: Cause): Promise<boolean> {
+    return this.#enqueue(scope, async () => this.#commit(plan(), cause));
+  }
+
+  #enqueue<T>(scope: () => Scope, work: () => Promise<T>): Promise<T> {
     if (this.#state !== 'running') {
       return Promise.reject(new VaneError('STOPPING', 'the registry is not running'));
     }
-    return this.#queue.run(scope, async () => this.#commit(plan(), cause));
+    return this.#queue.run(scope, work);
   }
 
   async #commit(plan: readonly Change[], cause: Cause): Promise<boolean> {
@@ -229,8 +237,13 @@ export class Registry implements RegistryCommands, Part {
     if (added > 0 && this.#catalog.size + added > this.#maxRows) {
       throw new VaneError('REGISTRY_INVALID', `The registry is full: it holds at most ${this.#maxRows} rows`);
     }
-    await this.#options.store.commit(changes, cause);
+    await this.#storing.after(this.#options.store.commit(changes, cause));
     return true;
+  }
+
+  async #commitReports(reports: readonly PutCheck[], cause: Cause): Promise<void> {
+    const { changes } = effective(this.#catalog, reports);
+    if (changes.length > 0) await this.#storing.after(this.#options.store.commitReports(changes, cause));
   }
 
   #onCommitted(committed: Committed): void {
@@ -264,12 +277,12 @@ export class Registry implements RegistryCommands, Part {
     await this.#queue.run(
       () => ids.map(checkScope),
       async () => {
-        const changes = ids.flatMap((id): Change[] => {
+        const reports = ids.flatMap((id): PutCheck[] => {
           const check = this.#catalog.check(this.#catalog.self, id);
           const output = this.#outputs.get(id);
           return check && output !== undefined ? [{ op: 'put-check', check: { ...check, output } }] : [];
         });
-        await this.#commit(changes, { by: 'registry', what: 'check outputs' });
+        await this.#commitReports(reports, { by: 'registry', what: 'check outputs' });
       },
     );
   }
@@ -285,6 +298,7 @@ export class Registry implements RegistryCommands, Part {
     await Promise.race([this.#outputs.flush().then(() => this.#queue.idle()), overdue]);
     cancel();
     this.#queue.refuse(new VaneError('STOPPING', 'the registry stops'));
+    this.#storing.stop();
     this.#unsubscribe?.();
     await store.close();
   }

@@ -1,5 +1,6 @@
 import type { Cancel } from '../core/clock.ts';
-import type { Cause, Change, Committed, StoreSnapshot } from './model.ts';
+import type { VaneError } from '../core/errors.ts';
+import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from './model.ts';
 
 /**
  * Where commits are made durable and broadcast. Stores differ in nothing else: every process folds the same
@@ -20,6 +21,19 @@ export interface RegistryStore {
   load(): Promise<StoreSnapshot>;
   /** Commits `changes` atomically; resolves to the commit's index. */
   commit(changes: readonly Change[], cause: Cause): Promise<number>;
+  /**
+   * Commits new states of checks that are there, and resolves to the commit's index. What a check has found must
+   * not wait for a disk: what cannot be stored now takes effect all the same, is kept, and is stored with the next
+   * commit or {@link settle} that can; until then a crash loses it. Rejects as `commit` does only while the store is
+   * not open, or when too many commits wait.
+   */
+  commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number>;
+  /** Why the last attempt to store something failed; undefined once all that took effect is stored. */
+  readonly trouble: VaneError | undefined;
+  /** Attempts to store something that have failed so far. */
+  readonly failures: number;
+  /** Tries once more to store what is not; whether it went well is then in `trouble`. */
+  settle(): Promise<void>;
   onCommitted(fn: (committed: Committed) => void): Cancel;
   close(): Promise<void>;
 }

@@ -21,13 +21,21 @@ export interface AppUnderTest {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const DOORS = `
-global: { node: lb-1, stats: { bind: "127.0.0.1:0" }, hard-stop-after: 2s }
-registry: { http: "127.0.0.1:0", dns: "127.0.0.1:0" }
-`;
+const GLOBAL = 'node: lb-1, stats: { bind: "127.0.0.1:0" }, hard-stop-after: 2s';
+const REGISTRY = 'registry: { http: "127.0.0.1:0", dns: "127.0.0.1:0" }';
 
-/** @param text the sections of a configuration but for `global` and `registry`, which are the test's */
-export async function startApp(text: string): Promise<AppUnderTest> {
+/**
+ * @param text the sections of a configuration but for `global` and `registry`, which are the test's
+ * @param dataDir where the registry keeps its file; without it, it has none
+ */
+export async function startApp(text: string, dataDir?: string): Promise<AppUnderTest> {
+  const global = dataDir === undefined ? GLOBAL : `${GLOBAL}, data-dir: ${JSON.stringify(dataDir)}`;
+  const read = (sections: string) =>
+    parseConfig([{ file: 'vane.yaml', text: `global: { ${global} }\n${REGISTRY}\n${sections}` }], {
+      env: {},
+      hostname: 'lb-1',
+      cwd: '/',
+    });
   const { log, lines } = recordedLog();
   const access: AccessEntry[] = [];
   const app = await App.start(read(text), {
@@ -52,10 +60,6 @@ export async function startApp(text: string): Promise<AppUnderTest> {
       lines.map(({ message }) => message).filter((message) => /^(?:server|backend) /.test(message)),
     [Symbol.asyncDispose]: () => app.stop(),
   };
-}
-
-function read(text: string) {
-  return parseConfig([{ file: 'vane.yaml', text: DOORS + text }], { env: {}, hostname: 'lb-1', cwd: '/' });
 }
 
 async function put(url: string, body?: object): Promise<void> {

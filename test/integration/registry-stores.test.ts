@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  copyFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,14 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Change, CheckDefinition, CheckKind, Committed } from '../../src/registry/model.ts';
+import type {
+  Change,
+  CheckDefinition,
+  CheckKind,
+  CheckStatus,
+  Committed,
+  PutCheck,
+} from '../../src/registry/model.ts';
 import type { RegistryStore } from '../../src/registry/store.ts';
 import { createMemoryStore } from '../../src/registry/stores/memory.ts';
 import { openSqliteStore } from '../../src/registry/stores/sqlite.ts';
@@ -249,6 +257,18 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
     );
   });
 
+  test('keeps reports of checks as it keeps other changes', async () => {
+    const { start, restart } = kind();
+    const store = start();
+    await store.load();
+    const first = await store.commit([putNode('n1'), putCheck('n1', 'c')], CAUSE);
+    const index = await store.commitReports([reportOf('critical')], CAUSE);
+    expect(index).toBeGreaterThan(first);
+    expect(store.trouble).toBeUndefined();
+    const { checks } = await (await restart()).load();
+    expect(checks).toMatchObject([{ status: 'critical', createIndex: first, modifyIndex: index }]);
+  });
+
   test('takes no commit once it is closed, and what was asked for before counts', async () => {
     const { start } = kind();
     const store = start();
@@ -444,6 +464,93 @@ describe('killed at any moment', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(3 + 17 + 64 + 1 + 41);
   });
 });
+
+describe('a SQLite file that cannot be written', () => {
+  /** A store with a node and two checks on it, whose file refuses to be written together with `JAM`. */
+  async function jammed() {
+    const first = sqlite();
+    await first.load();
+    await first.commit([putNode('n1'), putCheck('n1', 'c'), putCheck('n1', 'd')], CAUSE);
+    await first.close();
+    const db = new DatabaseSync(file);
+    // As SQLite does by itself when the disk is full: what has been begun is undone.
+    db.exec(`
+      CREATE TRIGGER jam BEFORE UPDATE ON last_commit
+      WHEN EXISTS (SELECT 1 FROM node WHERE body LIKE '%"jam"%')
+      BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
+    db.close();
+    return sqlite();
+  }
+
+  const JAM: Change = putNode('n2', { address: 'jam' });
+
+  test('refuses commits, takes reports, and says what is wrong', async () => {
+    const store = await jammed();
+    const heard: Committed[] = [];
+    const { index: before } = await store.load();
+    store.onCommitted((committed) => heard.push(committed));
+    const outcomes = await Promise.allSettled([
+      store.commit([JAM], CAUSE),
+      store.commitReports([reportOf('critical')], CAUSE),
+      store.commit([putNode('n3')], CAUSE),
+      store.commitReports([reportOf('warning')], CAUSE),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[0]).toMatchObject({ reason: { code: 'STORE_FAILED' } });
+    expect(heard.map(({ index }) => index)).toEqual([before + 1, before + 2]);
+    expect(heard[1]?.changes).toEqual([reportOf('warning')]);
+    expect(store.trouble?.message).toContain('disk is full');
+    expect(store.failures).toBe(1);
+  });
+
+  test('has the latest report of each check once it can be written again, by itself or with the next commit', async () => {
+    for (const mend of ['settle', 'commit', 'close'] as const) {
+      rmSync(join(folder, 'data'), { recursive: true, force: true });
+      const store = await jammed();
+      await store.load();
+      await Promise.allSettled([
+        store.commit([JAM], CAUSE),
+        store.commitReports([reportOf('critical')], CAUSE),
+      ]);
+      const [, last] = await Promise.allSettled([
+        store.commit([JAM], CAUSE),
+        store.commitReports([reportOf('warning')], CAUSE),
+      ]);
+      expect(store.trouble).toBeDefined();
+      if (mend === 'settle') await store.settle();
+      if (mend === 'commit') await store.commit([deleteCheck('n1', 'd')], CAUSE);
+      if (mend !== 'close') expect(store.trouble).toBeUndefined();
+      await store.close();
+      const { index, checks } = await sqlite().load();
+      const modifyIndex = last?.status === 'fulfilled' ? last.value : -1;
+      expect(checks[0]).toMatchObject({ id: 'c', status: 'warning', modifyIndex });
+      expect(checks).toHaveLength(mend === 'commit' ? 1 : 2);
+      expect(index).toBe(mend === 'commit' ? modifyIndex + 1 : modifyIndex);
+    }
+  });
+
+  test('does not give an index twice that was lost with a report', async () => {
+    const store = await jammed();
+    await store.load();
+    await store.commit([putNode('n3')], CAUSE);
+    const lost = await Promise.allSettled([
+      store.commit([JAM], CAUSE),
+      store.commitReports([reportOf('critical')], CAUSE),
+    ]);
+    // What a crash would leave: the file and its log as they are now.
+    const copy = join(folder, 'copy.db');
+    copyFileSync(file, copy);
+    copyFileSync(`${file}-wal`, `${copy}-wal`);
+    const { index, checks } = await sqlite(copy).load();
+    expect(checks[0]).toMatchObject({ id: 'c', status: 'passing' });
+    expect(lost[1]?.status === 'fulfilled' && lost[1].value <= index).toBe(true);
+  });
+});
+
+/** What a check `c` of node `n1` has found. */
+function reportOf(status: CheckStatus): PutCheck {
+  return { op: 'put-check', check: checkRow('n1', 'c', undefined, { status }) };
+}
 
 /** The same change, its fields the other way round. */
 function otherKeyOrder(change: Change): Change {

@@ -1,6 +1,6 @@
 import { Emitter } from '../../core/emitter.ts';
 import { VaneError } from '../../core/errors.ts';
-import type { Committed } from '../model.ts';
+import type { Cause, Change, Committed } from '../model.ts';
 import type { RegistryStore } from '../store.ts';
 import { Tables } from '../tables.ts';
 
@@ -10,18 +10,23 @@ export function createMemoryStore(): RegistryStore {
   const committed = new Emitter<Committed>();
   let index = 1;
   let closed = false;
+  const commit = async (changes: readonly Change[], cause: Cause) => {
+    if (closed) throw new VaneError('STORE_FAILED', 'the registry store is closed');
+    index += 1;
+    for (const change of changes) tables.apply(change, index);
+    committed.emit({ index, changes, cause });
+    return index;
+  };
   return {
     shared: false,
+    trouble: undefined,
+    failures: 0,
     async load() {
       return { index, ...tables.rows() };
     },
-    async commit(changes, cause) {
-      if (closed) throw new VaneError('STORE_FAILED', 'the registry store is closed');
-      index += 1;
-      for (const change of changes) tables.apply(change, index);
-      committed.emit({ index, changes, cause });
-      return index;
-    },
+    commit,
+    commitReports: commit,
+    settle: async () => {},
     onCommitted: (fn) => committed.on(fn),
     async close() {
       closed = true;

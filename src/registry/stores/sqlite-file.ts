@@ -134,6 +134,11 @@ export function asStoreError(thrown: unknown, file: string): VaneError {
   return new VaneError('STORE_FAILED', `the registry in ${file} failed: ${why}`, { cause: thrown });
 }
 
+/** Whether SQLite itself has failed, and not its caller. */
+export function isOfSqlite(thrown: unknown): boolean {
+  return primaryCode(thrown) !== undefined;
+}
+
 function primaryCode(thrown: unknown): number | undefined {
   if (!(thrown instanceof Error) || !('errcode' in thrown)) return undefined;
   return typeof thrown.errcode === 'number' ? thrown.errcode & 0xff : undefined;

@@ -3,10 +3,10 @@ import type { Cancel } from '../../core/clock.ts';
 import { Emitter } from '../../core/emitter.ts';
 import { VaneError } from '../../core/errors.ts';
 import { fold } from '../fold.ts';
-import type { Cause, Change, Committed, Indexed, StoreSnapshot } from '../model.ts';
+import type { Cause, Change, Committed, Indexed, PutCheck, StoreSnapshot } from '../model.ts';
 import type { RegistryStore } from '../store.ts';
 import { decodeCheck, decodeInstance, decodeNode, encodeRow } from './rows.ts';
-import { asStoreError, openDatabase } from './sqlite-file.ts';
+import { asStoreError, isOfSqlite, openDatabase } from './sqlite-file.ts';
 
 /** A store in one SQLite file, durable across crashes of process and machine. The file is opened by `load`. */
 export function openSqliteStore(file: string): RegistryStore {
@@ -16,13 +16,26 @@ export function openSqliteStore(file: string): RegistryStore {
 interface Pending {
   readonly changes: readonly Change[];
   readonly cause: Cause;
+  /** The same, where it is reports alone: they take effect whether they can be stored or not. */
+  readonly reports: readonly PutCheck[] | undefined;
   readonly resolve: (index: number) => void;
   readonly reject: (error: VaneError) => void;
+}
+
+interface Unstored {
+  readonly report: PutCheck;
+  readonly index: number;
 }
 
 /** Commits of one transaction: what it costs is to wait for the disk, and that once. */
 const MOST_AT_ONCE = 500;
 const MOST_WAITING = 10_000;
+
+/**
+ * The file says how far indexes may have gone, not how far they have: what took effect without being stored has
+ * an index too, and after a crash none may come a second time. So they rise by this much then.
+ */
+const INDEXES_AHEAD = 1_000_000;
 
 /** The rules of `tables.ts` in SQL: equal rows are left alone, and so is what has lost its node or service. */
 const PUT_NODE = `
@@ -48,13 +61,27 @@ class SqliteStore implements RegistryStore {
   readonly #file: string;
   readonly #committed = new Emitter<Committed>();
   readonly #pending: Pending[] = [];
+  /** Reports that took effect but are not in the file: the latest of each check, in the order of their indexes. */
+  readonly #unstored = new Map<string, Unstored>();
   #db: DatabaseSync | undefined;
   #statements: ReturnType<typeof prepare> | undefined;
   #index = 1;
+  /** What the file says. */
+  #highestIndex = 1;
+  #trouble: VaneError | undefined;
+  #failures = 0;
   #scheduled: NodeJS.Immediate | undefined;
 
   constructor(file: string) {
     this.#file = file;
+  }
+
+  get trouble(): VaneError | undefined {
+    return this.#trouble;
+  }
+
+  get failures(): number {
+    return this.#failures;
   }
 
   async load(): Promise<StoreSnapshot> {
@@ -63,22 +90,24 @@ class SqliteStore implements RegistryStore {
       this.#statements ??= prepare(this.#db);
       const snapshot = readAll(this.#db);
       this.#index = snapshot.index;
+      this.#highestIndex = snapshot.index;
       return snapshot;
     } catch (error) {
       throw asStoreError(error, this.#file);
     }
   }
 
-  /** Waits for the end of the turn, so that what is asked for at the same time is made durable together. */
   commit(changes: readonly Change[], cause: Cause): Promise<number> {
-    return new Promise((resolve, reject) => {
-      if (!this.#db) return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
-      if (this.#pending.length >= MOST_WAITING) {
-        return reject(new VaneError('STORE_FAILED', 'too many changes of the registry are waiting'));
-      }
-      this.#pending.push({ changes, cause, resolve, reject });
-      this.#schedule();
-    });
+    return this.#commit(changes, undefined, cause);
+  }
+
+  commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number> {
+    return this.#commit(reports, reports, cause);
+  }
+
+  async settle(): Promise<void> {
+    // A write that changes nothing would not go to the disk, and so not tell how that is.
+    this.#store([], this.#highestIndex + 1);
   }
 
   onCommitted(fn: (committed: Committed) => void): Cancel {
@@ -89,9 +118,27 @@ class SqliteStore implements RegistryStore {
     while (this.#pending.length > 0) this.#commitPending();
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
+    // Should this fail, it has been told before, and the file is as a crash would leave it.
+    if (this.#unstored.size > 0 || this.#highestIndex !== this.#index) this.#store([], this.#index);
     this.#db?.close();
     this.#db = undefined;
     this.#statements = undefined;
+  }
+
+  /** Waits for the end of the turn, so that what is asked for at the same time is made durable together. */
+  #commit(
+    changes: readonly Change[],
+    reports: readonly PutCheck[] | undefined,
+    cause: Cause,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (!this.#db) return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
+      if (this.#pending.length >= MOST_WAITING) {
+        return reject(new VaneError('STORE_FAILED', 'too many changes of the registry are waiting'));
+      }
+      this.#pending.push({ changes, reports, cause, resolve, reject });
+      this.#schedule();
+    });
   }
 
   #schedule(): void {
@@ -104,9 +151,11 @@ class SqliteStore implements RegistryStore {
 
   #commitPending(): void {
     const batch = this.#pending.splice(0, MOST_AT_ONCE);
-    const stored = this.#store(batch);
+    const needed = this.#index + batch.length;
+    const ahead = needed + INDEXES_AHEAD / 2 > this.#highestIndex;
+    const outcomes = this.#store(batch, ahead ? needed + INDEXES_AHEAD : this.#highestIndex);
     for (const [i, { changes, cause, resolve, reject }] of batch.entries()) {
-      const outcome = stored[i];
+      const outcome = outcomes[i];
       if (typeof outcome !== 'number') {
         reject(outcome ?? new VaneError('STORE_FAILED', 'the registry store is not open'));
         continue;
@@ -116,13 +165,17 @@ class SqliteStore implements RegistryStore {
     }
   }
 
-  /** One transaction; returns the index or the error of each commit, once those with an index are on the disk. */
-  #store(batch: readonly Pending[]): readonly (number | VaneError)[] {
+  /**
+   * One transaction, with all that an earlier one could not store; returns the index of each commit that takes
+   * effect, and the error of each that does not.
+   */
+  #store(batch: readonly Pending[], highestIndex: number): readonly (number | VaneError)[] {
     const db = this.#db;
     const statements = this.#statements;
     if (!db || !statements) return [];
     try {
       db.exec('BEGIN IMMEDIATE');
+      for (const { report, index } of this.#unstored.values()) run(statements, report, index);
       let index = this.#index;
       const outcomes = batch.map(({ changes }) => {
         const failure = this.#within(db, () => {
@@ -132,22 +185,22 @@ class SqliteStore implements RegistryStore {
         index += 1;
         return index;
       });
-      statements.setIndex.run(index);
+      statements.setIndex.run(highestIndex);
       db.exec('COMMIT');
       this.#index = index;
+      this.#highestIndex = highestIndex;
+      this.#unstored.clear();
+      this.#trouble = undefined;
       return outcomes;
     } catch (error) {
-      const failure = this.#failure(error);
-      try {
-        if (db.isTransaction) db.exec('ROLLBACK');
-      } catch (cause) {
-        return batch.map(() => this.#failure(cause));
-      }
-      return batch.map(() => failure);
+      const trouble = this.#rolledBack(db, error);
+      this.#trouble = trouble;
+      this.#failures += 1;
+      return batch.map(({ reports }) => (reports ? this.#keep(reports) : trouble));
     }
   }
 
-  /** One commit of several in a transaction: undone alone if it fails. */
+  /** One commit of several in a transaction: undone alone if its changes are no rows, which is no fault of the file. */
   #within(db: DatabaseSync, work: () => void): VaneError | undefined {
     db.exec('SAVEPOINT one');
     try {
@@ -155,9 +208,31 @@ class SqliteStore implements RegistryStore {
       db.exec('RELEASE one');
       return undefined;
     } catch (error) {
+      if (isOfSqlite(error)) throw error;
       db.exec('ROLLBACK TO one; RELEASE one');
       return this.#failure(error);
     }
+  }
+
+  #rolledBack(db: DatabaseSync, thrown: unknown): VaneError {
+    try {
+      // Where the disk is full, SQLite may have done so by itself.
+      if (db.isTransaction) db.exec('ROLLBACK');
+    } catch (error) {
+      return this.#failure(error);
+    }
+    return this.#failure(thrown);
+  }
+
+  /** Returns the index at which they take effect. */
+  #keep(reports: readonly PutCheck[]): number {
+    this.#index += 1;
+    for (const report of reports) {
+      const key = `${fold(report.check.node)}\0${fold(report.check.id)}`;
+      this.#unstored.delete(key);
+      this.#unstored.set(key, { report, index: this.#index });
+    }
+    return this.#index;
   }
 
   /** Whatever it is, for the writer it means that nothing was stored. */

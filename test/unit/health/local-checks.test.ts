@@ -158,13 +158,13 @@ describe('TTL checks', () => {
     expect(check('c')?.[0]).toBe('critical');
   });
 
-  test("a sign of life that cannot be stored is the caller's to know; an expiry is tried again", async () => {
+  test("a sign of life that cannot be taken is the caller's to know; an expiry is tried again", async () => {
     const store = createMemoryStore();
     let broken = false;
     const failing: RegistryStore = {
       ...store,
-      commit: (changes, cause) =>
-        broken ? Promise.reject(new VaneError('STORE_FAILED', 'away')) : store.commit(changes, cause),
+      commitReports: (reports, cause) =>
+        broken ? Promise.reject(new VaneError('STORE_FAILED', 'busy')) : store.commitReports(reports, cause),
     };
     const { clock, registry, checks, check } = await setUp({ store: failing });
     await register(registry, 'web', [checkRequest('c', TTL, 'passing')]);
@@ -179,13 +179,13 @@ describe('TTL checks', () => {
     expect(check('c')?.[0]).toBe('critical');
   });
 
-  test('a sign of life overtakes an expiry that still waits to be stored', async () => {
+  test('a sign of life overtakes an expiry that still waits to be taken', async () => {
     const store = createMemoryStore();
     let broken = false;
     const failing: RegistryStore = {
       ...store,
-      commit: (changes, cause) =>
-        broken ? Promise.reject(new VaneError('STORE_FAILED', 'away')) : store.commit(changes, cause),
+      commitReports: (reports, cause) =>
+        broken ? Promise.reject(new VaneError('STORE_FAILED', 'busy')) : store.commitReports(reports, cause),
     };
     const { clock, registry, checks, check } = await setUp({ store: failing });
     await register(registry, 'web', [checkRequest('c', TTL, 'passing')]);

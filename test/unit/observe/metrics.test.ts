@@ -51,6 +51,8 @@ describe('the process', () => {
     expect(values(families, 'vane_workers')).toEqual([' 2']);
     expect(values(families, 'vane_worker_restarts_total')).toEqual([' 5']);
     expect(values(families, 'vane_access_log_dropped_total')).toEqual([' 17']);
+    expect(values(families, 'vane_registry_store_up')).toEqual([' 0']);
+    expect(values(families, 'vane_registry_store_failures_total')).toEqual([' 3']);
     expect([...families.keys()]).toEqual(
       expect.arrayContaining(['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds']),
     );
@@ -404,7 +406,7 @@ describe('a scrape', () => {
 
 describe('a filter', () => {
   test.each([
-    ['global', /^(?:haproxy_process|vane_(?:build|reloads|access|workers?)|process|nodejs)(?:_|$)/],
+    ['global', /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry)|process|nodejs)(?:_|$)/],
     ['frontend', /^haproxy_frontend_/],
     ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains|no_server|request))_/],
     ['server', /^(?:haproxy_server|vane_drain_cut)_/],

@@ -197,6 +197,7 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
       stopping: false,
       reloads: { taken: 3, refused: 1 },
       workers: { running: 2, restarts: 5 },
+      storing: { works: false, failures: 3 },
     },
     frontends: [frontendView()],
     backends: [backendView()],

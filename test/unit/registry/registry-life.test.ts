@@ -222,7 +222,8 @@ describe('limits and failures', () => {
       if (broken) throw new Error('disk full');
       return inner.commit(...args);
     };
-    const { registry, catalog, clock, lines } = await startedRegistry({ store: { ...inner, commit } });
+    const store = { ...inner, commit, commitReports: commit };
+    const { registry, catalog, clock, lines } = await startedRegistry({ store });
     await register(registry, 'a');
     await registry.reportCheck('c-a', 'critical', 'noise', CAUSE);
     broken = true;
