@@ -25,9 +25,13 @@ export function createAlgorithm(config: BalanceAlgorithm, deps: AlgorithmDeps): 
  * weight 0 gets no new work, so it neither holds its tier nor keeps the backups out.
  */
 export function eligible(servers: readonly ServerSnapshot[]): readonly ServerSnapshot[] {
-  const usable = servers.filter((server) => server.admission === 'open' && server.weight > 0);
-  const regular = usable.filter((server) => !server.backup);
-  const candidates = regular.length > 0 ? regular : usable;
-  const tier = candidates.reduce((lowest, server) => Math.min(lowest, server.tier), Infinity);
-  return candidates.filter((server) => server.tier === tier);
+  let best: ServerSnapshot[] = [];
+  for (const server of servers) {
+    if (server.admission !== 'open' || server.weight <= 0) continue;
+    const [first] = best;
+    const order = first ? Number(server.backup) - Number(first.backup) || server.tier - first.tier : 0;
+    if (order < 0) best = [server];
+    else if (order === 0) best.push(server);
+  }
+  return best;
 }

@@ -1,4 +1,5 @@
-import { serverId } from './server.ts';
+import type { ServerTls } from '../config/runtime.ts';
+import { sameTls, serverId } from './server.ts';
 
 /** One server as a source of the backend says it should be. */
 export interface Candidate {
@@ -10,6 +11,7 @@ export interface Candidate {
   readonly tier: number;
   readonly backup: boolean;
   readonly maxconn: number;
+  readonly tls?: ServerTls | undefined;
   /** How long it may finish its work once it may have no new work, ms; 0: not at all. */
   readonly drain: number;
 }
@@ -41,13 +43,18 @@ export class Answers {
     if (!this.#ranks.has(source)) return [];
     const before = this.#bySource.get(source) ?? new Map<string, Candidate>();
     const after = new Map<string, Candidate>();
+    const changed: string[] = [];
     for (const candidate of candidates) {
       const id = serverId(candidate.address, candidate.port);
-      if (!after.has(id)) after.set(id, candidate);
+      if (after.has(id)) continue;
+      after.set(id, candidate);
+      if (!same(before.get(id), candidate)) changed.push(id);
     }
     this.#bySource.set(source, after);
-    const ids = new Set([...before.keys(), ...after.keys()]);
-    return [...ids].filter((id) => !same(before.get(id), after.get(id))).sort();
+    for (const id of before.keys()) {
+      if (!after.has(id)) changed.push(id);
+    }
+    return changed.sort();
   }
 
   /** What the first source that has this server says of it; undefined: none has it. */
@@ -73,8 +80,8 @@ export class Answers {
   }
 }
 
-function same(a: Candidate | undefined, b: Candidate | undefined): boolean {
-  if (!a || !b) return a === b;
+function same(a: Candidate | undefined, b: Candidate): boolean {
+  if (!a) return false;
   return (
     a.name === b.name &&
     a.address === b.address &&
@@ -83,6 +90,7 @@ function same(a: Candidate | undefined, b: Candidate | undefined): boolean {
     a.tier === b.tier &&
     a.backup === b.backup &&
     a.maxconn === b.maxconn &&
-    a.drain === b.drain
+    a.drain === b.drain &&
+    sameTls(a.tls, b.tls)
   );
 }

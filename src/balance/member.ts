@@ -1,5 +1,5 @@
 import type { Candidate } from './answers.ts';
-import { type ServerSnapshot, serverId } from './server.ts';
+import { type ServerSnapshot, sameTls, serverId } from './server.ts';
 import { isGone, newServerState, nextState, type ServerEvent, type ServerState, type Work } from './state.ts';
 
 /** A server of a backend at one moment; a change makes a new object. */
@@ -103,8 +103,8 @@ function snapshotOf(
   name: string,
   admission: ServerSnapshot['admission'],
 ): ServerSnapshot {
-  const { address, port, weight, tier, backup, maxconn } = candidate;
-  return { id: serverId(address, port), name, address, port, weight, tier, backup, maxconn, admission };
+  const { address, port, weight, tier, backup, maxconn, tls } = candidate;
+  return { id: serverId(address, port), name, address, port, weight, tier, backup, maxconn, tls, admission };
 }
 
 /** Of one server: its address cannot differ. */
@@ -114,6 +114,7 @@ function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
     a.weight === b.weight &&
     a.tier === b.tier &&
     a.backup === b.backup &&
-    a.maxconn === b.maxconn
+    a.maxconn === b.maxconn &&
+    sameTls(a.tls, b.tls)
   );
 }

@@ -91,16 +91,28 @@ export class Members {
   snapshots(): readonly ServerSnapshot[] {
     if (!this.#stale) return this.#snapshots;
     this.#stale = false;
-    const rank = (entry: Entry) => this.#answers.rank(entry.source);
-    const next = [...this.#entries.values()]
-      .filter((entry) => entry.member.state.work !== 'closed')
-      .sort((a, b) => rank(a) - rank(b))
-      .map((entry) => entry.member.snapshot);
+    const next = this.#inOrder().map((entry) => entry.member.snapshot);
     const before = this.#snapshots;
     if (next.length !== before.length || next.some((snapshot, i) => snapshot !== before[i])) {
       this.#snapshots = next;
     }
     return this.#snapshots;
+  }
+
+  /** Those that are not closed. Where there is one source, they are in order as they stand. */
+  #inOrder(): readonly Entry[] {
+    const entries: Entry[] = [];
+    let sorted = true;
+    let last = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.member.state.work === 'closed') continue;
+      const rank = this.#answers.rank(entry.source);
+      if (rank < last) sorted = false;
+      last = rank;
+      entries.push(entry);
+    }
+    if (sorted) return entries;
+    return entries.sort((a, b) => this.#answers.rank(a.source) - this.#answers.rank(b.source));
   }
 
   /** As first seen. */

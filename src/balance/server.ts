@@ -1,3 +1,5 @@
+import type { ServerTls } from '../config/runtime.ts';
+
 /**
  * A server as the data plane needs it: identity, how much of the work it should get, and whether it may have
  * new work at all. Plain data, so that it can be sent to another process.
@@ -16,6 +18,8 @@ export interface ServerSnapshot {
   readonly backup: boolean;
   /** Requests or connections at once; 0: no limit. */
   readonly maxconn: number;
+  /** Undefined: connections go out in the clear. */
+  readonly tls?: ServerTls | undefined;
   /** `open` takes new work; `draining` finishes what it has. A server absent from the list is gone. */
   readonly admission: 'open' | 'draining';
 }
@@ -31,4 +35,9 @@ export interface ServerSet {
 /** The identity of a server: `10.0.0.1:80`, `[::1]:80`. */
 export function serverId(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+export function sameTls(a: ServerTls | undefined, b: ServerTls | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a === b || (a.verify === b.verify && a.name === b.name && a.ca === b.ca);
 }

@@ -1,11 +1,11 @@
 import type { Candidate } from '../balance/members.ts';
-import type { AddressSource, DomainSource, ServerSource } from '../config/runtime.ts';
+import type { AddressSource, DomainSource } from '../config/runtime.ts';
 import type { Endpoint } from '../discovery/resolution.ts';
 
 /** The server that an `address:` entry stands for. */
 export function addressCandidate(source: AddressSource): Candidate {
-  const { key: name, host: address, port, weight } = source;
-  return { ...common(source), name, address, port, weight, tier: 0 };
+  const { key: name, host: address, port, weight, backup, maxconn, drain, tls } = source;
+  return { name, address, port, weight, tier: 0, backup, maxconn, drain, tls };
 }
 
 /**
@@ -18,16 +18,9 @@ export function endpointCandidates(
   endpoints: readonly Endpoint[],
 ): readonly Candidate[] {
   const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
-  return endpoints.map(({ name, address, port, weight, priority }) => ({
-    ...common(source),
-    name,
-    address,
-    port,
-    weight: source.weight * weight,
-    tier: priorities.indexOf(priority),
-  }));
-}
-
-function common({ backup, maxconn, drain }: ServerSource): Pick<Candidate, 'backup' | 'maxconn' | 'drain'> {
-  return { backup, maxconn, drain };
+  const { backup, maxconn, drain, tls } = source;
+  return endpoints.map(({ name, address, port, weight, priority }) => {
+    const tier = priorities.indexOf(priority);
+    return { name, address, port, weight: source.weight * weight, tier, backup, maxconn, drain, tls };
+  });
 }

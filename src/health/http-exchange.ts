@@ -1,12 +1,15 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import type { ServerTls } from '../config/runtime.ts';
 import { messageOf } from '../core/errors.ts';
 import { Tail } from './output.ts';
+import { tlsOptions } from './tls-options.ts';
 
 /** One request on a connection of its own. */
 export interface ExchangeRequest {
-  readonly secure: boolean;
+  /** Undefined: in the clear. */
+  readonly tls: ServerTls | undefined;
   /** Name or address; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
@@ -15,7 +18,6 @@ export interface ExchangeRequest {
   readonly path: string;
   readonly headers: OutgoingHttpHeaders;
   readonly body: string;
-  readonly tlsSkipVerify: boolean;
   /** Bytes of the body kept, from its end. */
   readonly keepBytes: number;
   /** Bytes of the body read before hanging up; 0: only the head is of interest. */
@@ -49,14 +51,18 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
     let answered: (() => void) | undefined;
     const failed = (error: Error) => {
       if (answered) return answered();
-      resolve({ ok: false, code: failureCode(error, reached, request.secure, signal.aborted), error });
+      resolve({
+        ok: false,
+        code: failureCode(error, reached, request.tls !== undefined, signal.aborted),
+        error,
+      });
     };
     if (signal.aborted) return failed(new Error('aborted'));
 
     let outgoing: ReturnType<typeof requestPlain>;
     try {
       if (request.refuses(request.host)) throw new Error(`${request.host} is not an address to be checked`);
-      outgoing = (request.secure ? requestTls : requestPlain)({
+      outgoing = (request.tls ? requestTls : requestPlain)({
         host: request.host,
         port: request.port,
         method: request.method,
@@ -64,9 +70,7 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
         headers: request.headers,
         agent: false,
         signal,
-        rejectUnauthorized: !request.tlsSkipVerify,
-        // Node would take the name from a Host header, but that is about the site, not about the machine.
-        servername: isIP(request.host) ? '' : request.host,
+        ...(request.tls && tlsOptions(request.tls)),
       });
     } catch (thrown) {
       return failed(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));

@@ -56,12 +56,17 @@ export function nextHop(hop: Hop, answer: { status: number; location: string | u
   };
 }
 
-/** What goes over the wire for a hop. */
+/**
+ * What goes over the wire for a hop.
+ * @param verify whether a certificate must be trusted
+ */
 export function requestOf(
   hop: Hop,
-): Pick<ExchangeRequest, 'secure' | 'host' | 'port' | 'method' | 'path' | 'headers' | 'body'> {
+  verify = true,
+): Pick<ExchangeRequest, 'tls' | 'host' | 'port' | 'method' | 'path' | 'headers' | 'body'> {
   const { url } = hop;
   const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
   const headers = new Map<string, string | string[]>();
   for (const [name, values] of hop.headers) headers.set(name, [...values]);
   headers.set('host', hop.host ?? url.host);
@@ -71,8 +76,9 @@ export function requestOf(
   }
   if (hop.body !== '') headers.set('content-length', String(Buffer.byteLength(hop.body)));
   return {
-    secure,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    // The name is the machine's: what a Host header says is about the site.
+    tls: secure ? { verify, ca: undefined, name: host } : undefined,
+    host,
     port: Number(url.port) || (secure ? 443 : 80),
     method: hop.method,
     path: `${url.pathname}${url.search}`,

@@ -1,4 +1,4 @@
-import type { BackendConfig } from '../config/runtime.ts';
+import type { BackendConfig, ServerTls } from '../config/runtime.ts';
 import { exchange } from './http-exchange.ts';
 import { capitalWords, hostPort } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';
@@ -19,25 +19,24 @@ export interface CheckAddress {
 export function httpchkProbe(
   at: CheckAddress,
   { method, uri }: NonNullable<BackendConfig['httpchk']>,
+  tls?: ServerTls,
 ): Probe {
-  return { run: (signal) => runHttpchk(at, method, uri, signal) };
+  return { run: (signal) => runHttpchk(at, { method, uri, tls }, signal) };
 }
 
 async function runHttpchk(
   at: CheckAddress,
-  method: string,
-  uri: string,
+  { method, uri, tls }: { method: string; uri: string; tls: ServerTls | undefined },
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   const answer = await exchange(
     {
       ...at,
-      secure: false,
+      tls,
       method,
       path: uri,
       headers: { host: hostPort(at.host, at.port) },
       body: '',
-      tlsSkipVerify: false,
       keepBytes: 0,
       readBytes: 0,
       refuses: () => false,

@@ -1,4 +1,4 @@
-import type { BackendConfig, CheckConfig } from '../config/runtime.ts';
+import type { BackendConfig, CheckConfig, ServerTls } from '../config/runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeCode } from './check-codes.ts';
 import { httpchkProbe } from './httpchk.ts';
@@ -17,6 +17,8 @@ export interface ServerCheckTarget {
   readonly check: CheckConfig;
   /** Undefined: a connection that opens is enough. */
   readonly httpchk: BackendConfig['httpchk'];
+  /** How HTTP checks speak to it; undefined: in the clear. */
+  readonly tls?: ServerTls | undefined;
   /** Longest duration of one check, ms: `timeout check`; undefined: `inter`, as in HAProxy. */
   readonly timeout: number | undefined;
 }
@@ -89,7 +91,7 @@ export class ServerCheck {
       downs: 0,
     };
     this.#runner = new Runner({
-      probe: target.httpchk ? httpchkProbe(at, target.httpchk) : connectProbe(at),
+      probe: target.httpchk ? httpchkProbe(at, target.httpchk, target.tls) : connectProbe(at),
       interval: inter,
       timeout: target.timeout ?? inter,
       firstWithin: Math.min(inter, FIRST_WITHIN_MS),

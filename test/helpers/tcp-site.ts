@@ -55,7 +55,9 @@ export async function tcpSite(bench: TcpBench, options: TcpSiteOptions = {}): Pr
     },
   };
   const acceptor = new TcpAcceptor(frontend, context);
-  const { port } = await bench.accept((socket) => connections.admit(socket, frontend, acceptor));
+  const { port } = await bench.accept((socket) => {
+    if (connections.admit(socket, frontend)) acceptor.serve(socket);
+  });
   return { port, frontend, backend, acceptor, entries, trouble };
 }
 

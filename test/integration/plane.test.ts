@@ -27,6 +27,7 @@ interface Setup {
   readonly backends?: readonly Partial<BackendConfig>[];
   readonly sets?: readonly ServerSet[];
   readonly maxconn?: number;
+  readonly closeSpread?: number;
 }
 
 type Answer<T extends FromPlane['type']> = Extract<FromPlane, { type: T }>;
@@ -58,8 +59,8 @@ class Rig {
     const generation = ++this.#generation;
     const frontends = (setup.frontends ?? [{}]).map((changes) => frontendConfig(changes));
     const backends = (setup.backends ?? [{}]).map((changes) => backendConfig(changes));
-    const { sets = [], maxconn = 1_000 } = setup;
-    this.control.post({ type: 'config', generation, maxconn, frontends, backends, sets });
+    const { sets = [], maxconn = 1_000, closeSpread = 50 } = setup;
+    this.control.post({ type: 'config', generation, maxconn, closeSpread, frontends, backends, sets });
     return this.#wait((message) => {
       const mine = message.type === 'applied' || message.type === 'rejected';
       return mine && message.generation === generation ? message : undefined;
@@ -458,10 +459,11 @@ describe('drain', () => {
     await held(answers);
     const drained = rig.drain(60_000);
     await idle.gone();
+    idle.socket.end();
     await eventually(async () => expect(await listens(port)).toBe(false));
     expect(running.closed).toBe(false);
     // It is still spoken to meanwhile.
-    expect(await rig.counters()).toMatchObject({ connections: 1 });
+    await eventually(async () => expect(await rig.counters()).toMatchObject({ connections: 1 }));
     expect(await rig.configure(serving())).toMatchObject({ type: 'rejected', problems: [] });
     answers[0]?.send(OK);
     const answer = await running.answer();
@@ -484,6 +486,45 @@ describe('drain', () => {
     const [backend] = (await rig.counters()).backends;
     expect(backend).toMatchObject({ scur: 0, qcur: 0 });
   });
+
+  test.each(['direct', 'compat'] as const)(
+    'serves requests that still come over idle connections of the %s lane, each as the last one',
+    async (httpLane) => {
+      const options = { ...frontendConfig().options, httpLane };
+      const [port = 0] = await rig.apply(serving({ frontends: [{ options }], closeSpread: 60_000 }));
+      const clients = await Promise.all(Array.from({ length: 20 }, () => client(port)));
+      for (const one of clients) one.send(GET);
+      for (const one of clients) await one.answer();
+      const drained = rig.drain(60_000);
+      await eventually(async () => expect(await listens(port)).toBe(false));
+      for (const one of clients) {
+        one.send(GET);
+        const answer = await one.answer();
+        expect(answer.line).toBe('HTTP/1.1 200 OK');
+        expect(values(answer, 'connection')).toEqual(['close']);
+        await one.gone();
+        expect(one.error).toBeUndefined();
+      }
+      expect(await drained).toBe(0);
+    },
+  );
+
+  test.each(['direct', 'compat'] as const)(
+    'ends idle connections of the %s lane one after the other, without a reset',
+    async (httpLane) => {
+      const options = { ...frontendConfig().options, httpLane };
+      const [port = 0] = await rig.apply(serving({ frontends: [{ options }], closeSpread: 400 }));
+      const clients = await Promise.all(Array.from({ length: 20 }, () => client(port)));
+      for (const one of clients) one.send(GET);
+      for (const one of clients) await one.answer();
+      const endedAt: number[] = [];
+      for (const { socket } of clients) socket.once('end', () => endedAt.push(performance.now()));
+      expect(await rig.drain(60_000)).toBe(0);
+      for (const one of clients) await one.gone();
+      expect(clients.filter(({ error }) => error)).toEqual([]);
+      expect(Math.max(...endedAt) - Math.min(...endedAt)).toBeGreaterThan(50);
+    },
+  );
 
   test('of a plane with nothing to do is over at once', async () => {
     await rig.apply(serving());
@@ -575,7 +616,8 @@ test('a plane that is closed while it opens its listeners keeps none of them', a
   const port = Number(address.split(':')[1]);
   const bind = [{ host: '127.0.0.1', port }];
   const frontends = [frontendConfig({ bind })];
-  rig.control.post({ type: 'config', generation: 1, maxconn: 10, frontends, backends: [], sets: [] });
+  const config = { type: 'config', generation: 1, maxconn: 10, closeSpread: 0 } as const;
+  rig.control.post({ ...config, frontends, backends: [], sets: [] });
   // The message arrives, and listening begins.
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   rig.plane.close();

@@ -123,12 +123,35 @@ describe('a side that breaks', () => {
 });
 
 describe('silence', () => {
-  test('of both for too long ends the relay, by the real clock', async () => {
+  test('of both for too long ends the relay and both sides, without a reset, by the real clock', async () => {
     const left = await noSocketLeft();
     const { client, server, moving } = await setUp(bench, { idle: 50 });
     const heard = [new Heard(client), new Heard(server)];
     expect((await moving.ended).error).toMatchObject({ code: 'CLIENT_TIMEOUT' });
-    await eventually(() => expect(heard.map((each) => each.error)).toEqual(['ECONNRESET', 'ECONNRESET']));
+    await eventually(() => expect(heard.map((each) => each.ended)).toEqual([true, true]));
+    client.destroy();
+    server.destroy();
+    await left();
+    expect(heard.map((each) => each.error)).toEqual([undefined, undefined]);
+  });
+
+  test.each(SIDES)('of a taker that has not taken what the %s said resets it', async (side) => {
+    const left = await noSocketLeft();
+    const clock = new FakeClock();
+    const setup = await setUp(bench, { clock, idle: 1_000 });
+    const { sender, taker } = from(side, setup);
+    taker.pause();
+    const atSender = new Heard(sender);
+    await sendUntilHeld(side, setup);
+    clock.advance(1_000);
+    expect((await setup.moving.ended).error).toMatchObject({
+      message: expect.stringContaining('nothing moved'),
+    });
+    await eventually(() => expect(atSender).toMatchObject({ ended: true, error: undefined }));
+    const heard = new Heard(taker);
+    taker.resume();
+    await eventually(() => expect(heard).toMatchObject({ error: 'ECONNRESET', ended: false }));
+    sender.destroy();
     await left();
   });
 

@@ -60,7 +60,7 @@ describe('bytes', () => {
     const { sender, taker, nearSender, nearTaker } = from(side, setup);
     taker.pause();
     let held = 0;
-    nearSender.on('data', () => {
+    sender.on('drain', () => {
       held = Math.max(held, nearSender.readableLength + nearTaker.writableLength);
     });
     const sending = sendMuch(sender, LARGE);

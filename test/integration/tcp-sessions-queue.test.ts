@@ -208,8 +208,8 @@ describe('work under way', () => {
   });
 
   test.each([
-    ['client', 'CD', { cliAbrt: 1, eresp: 0 }],
-    ['server', 'SD', { cliAbrt: 0, eresp: 1 }],
+    ['client', 'CD', { cliAbrt: 1, eresp: 0, srvAbrt: 0 }],
+    ['server', 'SD', { cliAbrt: 0, eresp: 1, srvAbrt: 1 }],
   ] as const)('that the %s breaks off is told apart', async (side, termination, counted) => {
     const left = await noSocketLeft();
     const { promise: arrived, resolve } = Promise.withResolvers<Socket>();

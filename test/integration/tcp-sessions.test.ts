@@ -144,9 +144,10 @@ describe('a session', () => {
     await eventually(() => expect(clock.pending).toBe(2));
     await settle();
     await clock.advanceAsync(7_000);
-    await eventually(() => expect(clients.map((each) => each.error)).toEqual(['ECONNRESET', undefined]));
+    await eventually(() => expect(clients.map((each) => each.ended)).toEqual([true, false]));
     await clock.advanceAsync(2_000);
-    await eventually(() => expect(clients.map((each) => each.error)).toEqual(['ECONNRESET', 'ECONNRESET']));
+    await eventually(() => expect(clients.map((each) => each.ended)).toEqual([true, true]));
+    expect(clients.map((each) => each.error)).toEqual([undefined, undefined]);
     expect([...own.entries, ...fallen.entries].map((entry) => entry.termination)).toEqual(['cD', 'cD']);
     expect(clock.pending).toBe(0);
   });

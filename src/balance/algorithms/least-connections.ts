@@ -1,6 +1,6 @@
 import type { ServerSnapshot } from '../server.ts';
 import type { Algorithm } from './algorithm.ts';
-import { Turns } from './turns.ts';
+import { type Turn, Turns } from './turns.ts';
 
 /**
  * `balance leastconn`: the least work for its weight. Those that are level take turns by weight, so that
@@ -22,11 +22,18 @@ export class LeastConnections implements Algorithm {
   pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
     const turns = this.#turns.all;
     let least = Infinity;
+    // Those that are level so far: loads are asked for once, for each of what may be many servers.
+    let level: Turn[] = [];
     for (const turn of turns) {
-      turn.candidate = accept(turn.server);
-      if (turn.candidate) least = Math.min(least, this.#burden(turn.server));
+      turn.candidate = false;
+      if (!accept(turn.server)) continue;
+      const burden = this.#burden(turn.server);
+      if (burden > least) continue;
+      if (burden < least) level = [];
+      least = burden;
+      level.push(turn);
     }
-    for (const turn of turns) turn.candidate &&= this.#burden(turn.server) <= least;
+    for (const turn of level) turn.candidate = true;
     return this.#turns.next();
   }
 

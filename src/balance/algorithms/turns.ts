@@ -2,7 +2,7 @@ import type { ServerSnapshot } from '../server.ts';
 
 /** A server's place in the round. */
 export interface Turn {
-  readonly server: ServerSnapshot;
+  server: ServerSnapshot;
   /** Whether it takes part in the next choice; set by whoever asks for one. */
   candidate: boolean;
   /** Turns it is owed (above 0) or has had in advance (below 0): always within -1 … 1. */
@@ -34,8 +34,14 @@ export class Turns {
 
   /** A new server starts owed nothing, so it gets its share from now on and no more. */
   rebuild(servers: readonly ServerSnapshot[]): void {
-    const credits = new Map(this.#all.map((turn) => [turn.server.id, turn.credit]));
-    this.#all = servers.map((server) => ({ server, candidate: false, credit: credits.get(server.id) ?? 0 }));
+    const before = new Map<string, Turn>();
+    for (const turn of this.#all) before.set(turn.server.id, turn);
+    this.#all = servers.map((server) => {
+      const turn = before.get(server.id);
+      if (!turn) return { server, candidate: false, credit: 0 };
+      turn.server = server;
+      return turn;
+    });
   }
 
   /** Takes the next turn among the candidates. */

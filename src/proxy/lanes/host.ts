@@ -32,8 +32,8 @@ export interface RefusedRequest {
 export interface Lane {
   /** Takes a client's connection over, from its first byte to its end. Never throws. */
   serve(socket: Socket): void;
-  /** Ends connections that are between two requests, now and from now on. */
-  closeIdle(): void;
+  /** Connections that are between two requests wait for the next as long as the host says now, beginning anew. */
+  hurryIdle(): void;
   /** Ends every connection at once. What was under way is told to its exchange as aborted by `reason`. */
   destroy(reason: VaneError): void;
 }

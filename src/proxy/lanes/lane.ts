@@ -27,10 +27,10 @@ export interface Exchange {
   /** Answers the client without any server. Once, and only before a response byte went out. */
   respond(response: LocalResponse): void;
   /**
-   * Sends the request to one server and, once that answers, its response to the client. Never rejects.
-   * After an outcome with `responseStarted: false` and `replayable: true` it may be called again.
+   * Sends the request to one server and, once that answers, its response to the client; then tells the attempt that
+   * it has ended. After an outcome with `responseStarted: false` and `replayable: true` it may be called again.
    */
-  forward(attempt: Attempt): Promise<AttemptOutcome>;
+  forward(attempt: Attempt): void;
   /** Cuts the connection to the client, for when an answer has begun and cannot be finished. */
   destroy(error: VaneError): void;
 }
@@ -94,6 +94,8 @@ export interface Attempt {
   cancel: ((reason: VaneError) => void) | undefined;
   /** Tells the client to close after this answer (the process or the frontend is draining). Read when it begins. */
   readonly closeAfter: boolean;
+  /** Told by the lane when it is over: once, and perhaps before `forward` returns. Never throws. */
+  ended(outcome: AttemptOutcome): void;
 }
 
 /** HAProxy's phases of a session, in order (configuration manual, section 8.5). */

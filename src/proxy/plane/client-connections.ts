@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import type { Acceptor, LiveFrontend } from './live-frontend.ts';
+import type { LiveFrontend } from './live-frontend.ts';
 
 /** The client connections of one plane: counted, limited, and waited for when the plane is emptied. */
 export class ClientConnections {
@@ -19,17 +19,17 @@ export class ClientConnections {
   }
 
   /**
-   * Gives an accepted connection to its frontend, or ends it where the frontend or the plane has as many as it may.
+   * Counts an accepted connection, or ends it where the frontend or the plane has as many as it may: then false.
    * HAProxy leaves such connections unaccepted; Node cannot, and a client that is refused knows where it stands.
    */
-  admit(socket: Socket, frontend: LiveFrontend, acceptor: Acceptor): void {
+  admit(socket: Socket, frontend: LiveFrontend): boolean {
     const { tally, config } = frontend;
     const now = this.#clock.now();
     if (this.#open >= this.limit || tally.sessions.scur >= config.maxconn) {
       tally.dcon++;
       socket.on('error', () => {});
       socket.resetAndDestroy();
-      return;
+      return false;
     }
     this.#open++;
     tally.connTot++;
@@ -40,7 +40,7 @@ export class ClientConnections {
       this.#open--;
       if (this.#open === 0) for (const wake of [...this.#waiting]) wake();
     });
-    acceptor.serve(socket);
+    return true;
   }
 
   /** Resolves once none is open. */

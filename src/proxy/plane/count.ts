@@ -20,7 +20,8 @@ export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
       break;
     case 'UPSTREAM_CLOSED':
     case 'UPSTREAM_TIMEOUT':
-      if (outcome.status !== undefined) tally.srvAbrt++;
+      // Data transfers that the server broke off count as both (HAProxy's management guide, section 9.1).
+      if (outcome.status !== undefined || outcome.relayed === true) tally.srvAbrt++;
       if (outcome.next === undefined) tally.eresp++;
       break;
     case 'UPSTREAM_PROTOCOL':

@@ -49,6 +49,8 @@ export interface FrontendCounters extends SessionCounters, ResponseCounters {
   dcon: number;
   /** Requests answered by Vane itself (return, redirect). */
   intercepted: number;
+  /** Connections that ended in the TLS handshake. */
+  sslFailedHandshake: number;
 }
 
 /** What backends and servers both count. */

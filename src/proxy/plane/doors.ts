@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net';
-import type { BindAddress, FrontendConfig } from '../../config/runtime.ts';
+import type { TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import type { BindAddress, FrontendBind, FrontendConfig } from '../../config/runtime.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { Listener } from './listener.ts';
 import type { BindProblem, Listening } from './messages.ts';
+import { TlsDoor } from './tls-door.ts';
 
 /**
  * Opens one address that is to be listened on; rejects with BIND_FAILED.
@@ -16,30 +19,46 @@ export type OpenListener = (
   onError: (error: Error) => void,
 ) => Promise<Listener>;
 
-/** Takes an accepted connection on behalf of a frontend. */
-type Admit = (frontend: string, socket: Socket) => void;
+/** Takes the connections of frontends. */
+export interface DoorHost {
+  /** @param tls encrypts the connection, and then gives it to `secured`; undefined: it stays as it is */
+  accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void;
+  secured(frontend: string, socket: TLSSocket): void;
+  /** The client and Vane could not agree; the connection has been ended. */
+  handshakeFailed(frontend: string, error: Error): void;
+}
 
 /** Either everything is open and waits to be taken or discarded, or nothing has changed. */
 export type Opened =
-  | { readonly ok: true; readonly take: (admit: Admit) => void; readonly discard: () => void }
+  | { readonly ok: true; readonly take: () => void; readonly discard: () => void }
   | { readonly ok: false; readonly problems: readonly BindProblem[] };
 
 interface Door {
   readonly listener: Listener;
   readonly frontend: string;
+  readonly tls: EncryptedDoor | undefined;
+}
+
+/** A TLS door, and what it was made of. */
+interface EncryptedDoor {
+  readonly door: TlsDoor;
+  readonly made: unknown;
 }
 
 /** The listening addresses of a plane. Those that stay over a reload keep their socket, whichever frontend they serve. */
 export class Doors {
   readonly #log: Log;
+  readonly #host: DoorHost;
   readonly #openListener: OpenListener;
   #doors: ReadonlyMap<string, Door> = new Map();
 
   constructor(
     log: Log,
+    host: DoorHost,
     open: OpenListener = (bind, _key, onError) => Listener.open(bind, { listenOn: bind, onError }),
   ) {
     this.#log = log;
+    this.#host = host;
     this.#openListener = open;
   }
 
@@ -56,23 +75,27 @@ export class Doors {
     const next = new Map<string, Door>();
     const fresh: Listener[] = [];
     const problems: BindProblem[] = [];
-    for (const { name: frontend, bind: binds } of frontends) {
-      for (const [i, bind] of binds.entries()) {
+    for (const config of frontends) {
+      const { name: frontend } = config;
+      for (const [i, bind] of config.bind.entries()) {
         const key = doorKey(bind, frontend, i);
-        const open = this.#doors.get(key)?.listener;
+        const known = this.#doors.get(key);
+        const open = known?.listener;
         try {
-          const listener = open ?? (await this.#listen(bind, key));
+          const tls = this.#encrypted(config, bind, known?.tls);
+          const listener = open ?? (await this.#listen({ host: bind.host, port: bind.port }, key));
           if (!open) fresh.push(listener);
-          next.set(key, { listener, frontend });
+          next.set(key, { listener, frontend, tls });
         } catch (error) {
-          problems.push({ frontend, bind, message: messageOf(error) });
+          const { host, port } = bind;
+          problems.push({ frontend, bind: { host, port }, message: messageOf(error) });
         }
       }
     }
     const discard = () => {
       for (const listener of fresh) listener.close();
     };
-    if (problems.length === 0) return { ok: true, take: (admit) => this.#take(next, admit), discard };
+    if (problems.length === 0) return { ok: true, take: () => this.#take(next), discard };
     discard();
     return { ok: false, problems };
   }
@@ -83,14 +106,33 @@ export class Doors {
     this.#doors = new Map();
   }
 
-  #take(next: ReadonlyMap<string, Door>, admit: Admit): void {
+  #take(next: ReadonlyMap<string, Door>): void {
     for (const [key, { listener }] of this.#doors) {
       if (!next.has(key)) listener.close();
     }
-    for (const { listener, frontend } of next.values()) {
-      listener.serve((socket) => admit(frontend, socket));
+    for (const { listener, frontend, tls } of next.values()) {
+      listener.serve((socket) => this.#host.accepted(frontend, socket, tls?.door));
     }
     this.#doors = next;
+  }
+
+  /** The former one where nothing about it is new: it knows its clients' sessions. Throws for unusable certificates. */
+  #encrypted(
+    { name, mode, timeout }: FrontendConfig,
+    { tls }: FrontendBind,
+    former: EncryptedDoor | undefined,
+  ): EncryptedDoor | undefined {
+    if (!tls) return undefined;
+    const made = { name, mode, tls, timeout: timeout.httpRequest };
+    if (former && isDeepStrictEqual(former.made, made)) return former;
+    const door = new TlsDoor({
+      tls,
+      protocols: mode === 'http' ? ['http/1.1'] : [],
+      timeout: timeout.httpRequest,
+      admit: (socket) => this.#host.secured(name, socket),
+      failed: (error) => this.#host.handshakeFailed(name, error),
+    });
+    return { door, made };
   }
 
   #listen(bind: BindAddress, key: string): Promise<Listener> {

@@ -15,13 +15,14 @@ export class FrontendTally {
   connTot = 0;
   dcon = 0;
   intercepted = 0;
+  sslFailedHandshake = 0;
 
   read(now: number): Omit<FrontendCounters, 'name' | 'mode' | 'slim'> {
-    const { dreq, ereq, reqTot, connTot, dcon, intercepted } = this;
+    const { dreq, ereq, reqTot, connTot, dcon, intercepted, sslFailedHandshake } = this;
     return {
       ...this.sessions.read(now),
       ...this.responses.read(),
-      ...{ dreq, ereq, reqTot, connTot, dcon, intercepted },
+      ...{ dreq, ereq, reqTot, connTot, dcon, intercepted, sslFailedHandshake },
       reqRate: this.requests.read(now),
       reqRateMax: this.requests.max,
       connRate: this.connections.read(now),

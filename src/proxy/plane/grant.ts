@@ -4,6 +4,12 @@ import type { ServerConnections } from '../lanes/lane.ts';
 import type { Lease, LeaseOutcome } from './lease.ts';
 import type { LiveServer, Running } from './live-server.ts';
 
+/** Who hands out leases. */
+export interface Granter {
+  /** Told once of each when it is given back. */
+  finished(server: LiveServer, outcome: LeaseOutcome): void;
+}
+
 /** A lease as the backend hands it out. */
 export class Grant implements Lease, Running {
   readonly server: ServerSnapshot;
@@ -12,17 +18,19 @@ export class Grant implements Lease, Running {
   readonly serverActive: number;
   cancelled: VaneError | undefined;
   onCancel: ((reason: VaneError) => void) | undefined;
+  place = -1;
   readonly #live: LiveServer;
-  readonly #finished: (outcome: LeaseOutcome) => void;
+  readonly #granter: Granter;
   #ended = false;
 
-  constructor(live: LiveServer, queuedMs: number, finished: (outcome: LeaseOutcome) => void) {
+  /** @param now clock ms */
+  constructor(granter: Granter, live: LiveServer, queuedMs: number, now: number) {
+    this.#granter = granter;
     this.#live = live;
-    this.#finished = finished;
     this.server = live.snapshot;
     this.connections = live;
     this.queuedMs = queuedMs;
-    live.begin(this);
+    live.begin(this, now);
     this.serverActive = live.active;
   }
 
@@ -36,6 +44,6 @@ export class Grant implements Lease, Running {
     if (this.#ended) return;
     this.#ended = true;
     this.#live.end(this);
-    this.#finished(outcome);
+    this.#granter.finished(this.#live, outcome);
   }
 }

@@ -1,11 +1,24 @@
 import type { Socket } from 'node:net';
 import type { Cancel, Clock } from '../../core/clock.ts';
+import { SocketSlot } from '../tcp/socket-slot.ts';
 
-interface Idle {
+/** A connection as the pool knows it, from the first time it lies idle to its end. */
+class Pooled {
   readonly socket: Socket;
-  readonly since: number;
-  /** Takes the pool's hands off the socket. */
-  readonly letGo: () => void;
+  /** Clock ms. */
+  since = 0;
+  /** Nobody uses it. */
+  idle = false;
+
+  /** @param onBroken it is gone, or has said what nobody asked for, while it was idle */
+  constructor(socket: Socket, onBroken: (pooled: Pooled) => void) {
+    this.socket = socket;
+    const broken = () => {
+      if (this.idle) onBroken(this);
+    };
+    // They stay, and do nothing while it is used: setting them anew for each request costs more than the request.
+    for (const event of BROKEN) socket.on(event, broken);
+  }
 }
 
 export interface IdlePoolOptions {
@@ -26,7 +39,8 @@ export class IdlePool {
   readonly #max: number;
   readonly #timeout: number;
   /** Oldest first. */
-  #idle: Idle[] = [];
+  #idle: Pooled[] = [];
+  readonly #known = new SocketSlot<Pooled>();
   #cancelTimer: Cancel | undefined;
   #closed = false;
 
@@ -42,11 +56,11 @@ export class IdlePool {
 
   /** A connection known to have been good at most `within` ms ago. */
   take(within = Number.POSITIVE_INFINITY): Socket | undefined {
-    const limit = this.#clock.now() - within;
+    const limit = within === Number.POSITIVE_INFINITY ? -within : this.#clock.now() - within;
     for (let youngest = this.#idle.at(-1); youngest; youngest = this.#idle.at(-1)) {
       if (youngest.since < limit) return undefined;
       this.#idle.pop();
-      youngest.letGo();
+      youngest.idle = false;
       if (isQuiet(youngest.socket)) return youngest.socket;
       discard(youngest.socket);
     }
@@ -59,13 +73,11 @@ export class IdlePool {
       discard(socket);
       return;
     }
-    if (this.#idle.length >= this.#max) this.#drop(this.#idle[0]);
-    const drop = () => this.#drop(this.#idle.find((one) => one.socket === socket));
-    for (const event of BROKEN) socket.on(event, drop);
-    const letGo = () => {
-      for (const event of BROKEN) socket.off(event, drop);
-    };
-    this.#idle.push({ socket, since: this.#clock.now(), letGo });
+    if (this.#idle.length >= this.#max) this.#dropOldest(1);
+    const pooled = this.#pooled(socket);
+    pooled.idle = true;
+    pooled.since = this.#clock.now();
+    this.#idle.push(pooled);
     // Only a flowing socket notices that the other side has gone.
     socket.resume();
     this.#armTimer();
@@ -74,16 +86,31 @@ export class IdlePool {
   /** Drops all and keeps none from now on. */
   close(): void {
     this.#closed = true;
-    for (const one of [...this.#idle]) this.#drop(one);
+    this.#dropOldest(this.#idle.length);
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
 
-  #drop(idle: Idle | undefined): void {
-    if (!idle) return;
-    this.#idle = this.#idle.filter((one) => one !== idle);
-    discard(idle.socket);
-    idle.letGo();
+  #pooled(socket: Socket): Pooled {
+    let pooled = this.#known.get(socket);
+    if (!pooled) {
+      pooled = new Pooled(socket, this.#drop);
+      this.#known.set(socket, pooled);
+    }
+    return pooled;
+  }
+
+  readonly #drop = (pooled: Pooled) => {
+    this.#idle = this.#idle.filter((one) => one !== pooled);
+    pooled.idle = false;
+    discard(pooled.socket);
+  };
+
+  #dropOldest(count: number): void {
+    for (const pooled of this.#idle.splice(0, count)) {
+      pooled.idle = false;
+      discard(pooled.socket);
+    }
   }
 
   #armTimer(): void {
@@ -92,7 +119,8 @@ export class IdlePool {
     this.#cancelTimer = this.#clock.after(oldest.since + this.#timeout - this.#clock.now(), () => {
       this.#cancelTimer = undefined;
       const limit = this.#clock.now() - this.#timeout;
-      for (const one of this.#idle.filter((each) => each.since <= limit)) this.#drop(one);
+      const younger = this.#idle.findIndex(({ since }) => since > limit);
+      this.#dropOldest(younger < 0 ? this.#idle.length : younger);
       this.#armTimer();
     });
   }

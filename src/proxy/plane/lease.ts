@@ -23,6 +23,8 @@ export interface LeaseOutcome {
   readonly error: VaneError | undefined;
   /** The answer's status; undefined for TCP or when none came. */
   readonly status: number | undefined;
+  /** Bytes were being moved, without an answer's status to tell (TCP). */
+  readonly relayed?: boolean;
   /** Whether the work went over an idle connection; undefined: no connection was made. */
   readonly reused: boolean | undefined;
   readonly queuedMs: number;

@@ -6,7 +6,7 @@ import { VaneError } from '../../core/errors.ts';
 import { countAttempt, countWork } from './count.ts';
 import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
-import { Grant } from './grant.ts';
+import { Grant, type Granter } from './grant.ts';
 import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
 import { LiveServer } from './live-server.ts';
 import { WorkTally } from './tally.ts';
@@ -34,7 +34,7 @@ export const DEFAULT_MAXQUEUE = 1024;
  * A backend at work: its servers as they are now, the choice among them, the queue before them. Every choice
  * is made from the present; nothing about a failed one is remembered.
  */
-export class LiveBackend {
+export class LiveBackend implements Granter {
   config: BackendConfig;
   readonly tally = new WorkTally();
   readonly durations = new Durations();
@@ -44,7 +44,8 @@ export class LiveBackend {
   readonly #servers = new Map<string, LiveServer>();
   readonly #queue: WaitQueue;
   #algorithm: Algorithm;
-  /** The servers that new work may go to, as of the last change. */
+  /** The servers that new work may go to, as of the last change: as they were told, and as they live. */
+  #choice: readonly ServerSnapshot[] = [];
   #eligible: readonly LiveServer[] = [];
   #noServer = 0;
   /** Why there is no work here any more. */
@@ -78,24 +79,34 @@ export class LiveBackend {
   update(config: BackendConfig): void {
     const changed = JSON.stringify(config.balance) !== JSON.stringify(this.config.balance);
     this.config = config;
-    if (changed) this.#algorithm = this.#createAlgorithm();
-    this.#rebuild();
+    if (changed) {
+      this.#algorithm = this.#createAlgorithm();
+      this.#algorithm.rebuild(this.#choice);
+    }
+    this.#serveQueue();
   }
 
   /** Replaces the servers. What is no longer among them is gone: its work is cut. */
   setServers(snapshots: readonly ServerSnapshot[]): void {
-    const wanted = new Set(snapshots.map((snapshot) => snapshot.id));
-    const gone = [...this.#servers.values()].filter((server) => !wanted.has(server.id));
-    for (const server of gone) this.#servers.delete(server.id);
+    const before = this.#servers.size;
+    let kept = 0;
+    const draining: LiveServer[] = [];
     for (const snapshot of snapshots) {
-      const live = this.#servers.get(snapshot.id);
-      if (live) live.update(snapshot);
-      else this.#servers.set(snapshot.id, new LiveServer(snapshot, this.#clock));
+      const known = this.#servers.get(snapshot.id);
+      const live = known ?? new LiveServer(snapshot, this.#clock);
+      if (known) {
+        kept++;
+        known.update(snapshot);
+      } else this.#servers.set(snapshot.id, live);
+      if (snapshot.admission === 'draining') draining.push(live);
     }
-    this.#rebuild();
+    const gone = kept < before ? this.#without(snapshots) : [];
+    for (const server of gone) this.#servers.delete(server.id);
+    this.#offer(snapshots);
+    this.#serveQueue();
     // Only now, so that work cut here finds the new servers when it is repeated.
     for (const server of gone) server.remove();
-    for (const server of this.#servers.values()) this.#reportIdle(server);
+    for (const server of draining) this.#reportIdle(server);
   }
 
   /** Whether there is a server for new work that is not among `tried`. */
@@ -115,7 +126,7 @@ export class LiveBackend {
       throw new VaneError('NO_SERVER', `backend ${this.name} has no server that takes work`);
     }
     // Nobody is overtaken: while anyone waits, the servers he may go to are full.
-    const lease = this.#grant(want, 0);
+    const lease = this.#grant(want, 0, this.#clock.now());
     if (lease) return lease;
     const { maxqueue, timeout } = this.config;
     if (this.#queue.length >= (maxqueue || DEFAULT_MAXQUEUE)) {
@@ -128,6 +139,18 @@ export class LiveBackend {
     });
     this.tally.qmax = Math.max(this.tally.qmax, this.#queue.length);
     return waiting;
+  }
+
+  finished(server: LiveServer, outcome: LeaseOutcome): void {
+    countAttempt(this.tally, outcome);
+    countAttempt(server.tally, outcome);
+    countWork(server.tally, outcome);
+    const { error } = outcome;
+    if (error?.source === 'upstream' && server.mayReport(error.code)) {
+      this.#events.trouble(server.snapshot, error);
+    }
+    this.#reportIdle(server);
+    this.#serveQueue();
   }
 
   /** Ends all work, turns the queue away and takes nothing new: what is cut here must not come back. */
@@ -160,29 +183,40 @@ export class LiveBackend {
     });
   }
 
-  #rebuild(): void {
-    const snapshots = eligible([...this.#servers.values()].map((server) => server.snapshot));
-    this.#algorithm.rebuild(snapshots);
-    this.#eligible = snapshots.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
-    this.#serveQueue();
+  /** The servers that are not among these any more. */
+  #without(snapshots: readonly ServerSnapshot[]): readonly LiveServer[] {
+    const wanted = new Set(snapshots.map((snapshot) => snapshot.id));
+    return [...this.#servers.values()].filter((server) => !wanted.has(server.id));
+  }
+
+  /** Has new work go to the best of these. */
+  #offer(snapshots: readonly ServerSnapshot[]): void {
+    const choice = eligible(snapshots);
+    // The end of a drain, for one, leaves it as it is.
+    if (isSame(choice, this.#choice)) return;
+    this.#choice = choice;
+    this.#algorithm.rebuild(choice);
+    this.#eligible = choice.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
   }
 
   #serveQueue(): void {
     if (this.#queue.length === 0) return;
     const now = this.#clock.now();
     this.#queue.serve(
-      (place: Place) => this.#grant(place, now - place.since),
+      (place: Place) => this.#grant(place, now - place.since, now),
       () => !this.#eligible.some((server) => server.hasRoom),
     );
   }
 
-  #grant(want: Want, queuedMs: number): Lease | undefined {
+  #grant(want: Want, queuedMs: number, now: number): Lease | undefined {
     const server = this.#choose(want);
     if (!server) return undefined;
     server.tally.lbtot++;
     this.tally.lbtot++;
-    this.tally.lastSession = server.tally.lastSession = this.#clock.wall();
-    return new Grant(server, queuedMs, (outcome) => this.#finished(server, outcome));
+    const wall = this.#clock.wall();
+    this.tally.lastSession = wall;
+    server.tally.lastSession = wall;
+    return new Grant(this, server, queuedMs, now);
   }
 
   #choose(want: Want): LiveServer | undefined {
@@ -190,23 +224,13 @@ export class LiveBackend {
       const same = this.#servers.get(want.stay);
       if (same?.open) return same.hasRoom ? same : undefined;
     }
-    const avoid = this.offersOther(want.tried) ? want.tried : NOBODY;
+    const avoid = want.tried.size > 0 && this.offersOther(want.tried) ? want.tried : undefined;
     const picked = this.#algorithm.pick((snapshot) => {
-      return !avoid.has(snapshot.id) && this.#servers.get(snapshot.id)?.hasRoom === true;
+      if (avoid?.has(snapshot.id)) return false;
+      // Asked of every server for every request.
+      return snapshot.maxconn === 0 || this.#servers.get(snapshot.id)?.hasRoom === true;
     });
     return picked && this.#servers.get(picked.id);
-  }
-
-  #finished(server: LiveServer, outcome: LeaseOutcome): void {
-    countAttempt(this.tally, outcome);
-    countAttempt(server.tally, outcome);
-    countWork(server.tally, outcome);
-    const { error } = outcome;
-    if (error?.source === 'upstream' && server.mayReport(error.code)) {
-      this.#events.trouble(server.snapshot, error);
-    }
-    this.#reportIdle(server);
-    this.#serveQueue();
   }
 
   #reportIdle(server: LiveServer): void {
@@ -214,4 +238,6 @@ export class LiveBackend {
   }
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+function isSame(a: readonly ServerSnapshot[], b: readonly ServerSnapshot[]): boolean {
+  return a.length === b.length && a.every((snapshot, i) => snapshot === b[i]);
+}

@@ -10,8 +10,11 @@ export interface Acceptor {
   serve(socket: Socket): void;
   /** Takes a new configuration of the same mode; what is under way goes on as it began. */
   update(config: FrontendConfig): void;
-  /** No connection is to outlive what it is doing at the moment; idle ones end at once. Not undone. */
-  drain(): void;
+  /**
+   * No connection is to outlive what it does: clients are told so with their next answer, and idle ones are ended,
+   * spread over so many ms. Not undone.
+   */
+  drain(spread: number): void;
   /** Ends everything; returns how much was under way. */
   cut(reason: VaneError): number;
 }

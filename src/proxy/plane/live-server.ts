@@ -1,23 +1,28 @@
 import type { Socket } from 'node:net';
-import type { ServerSnapshot } from '../../balance/server.ts';
+import { type ServerSnapshot, sameTls } from '../../balance/server.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, VaneError } from '../../core/errors.ts';
 import type { ServerConnections } from '../lanes/lane.ts';
 import { connect } from '../tcp/connect.ts';
+import { SocketSlot } from '../tcp/socket-slot.ts';
 import type { ServerCounters } from './counters.ts';
+import { Crowd, type Member } from './crowd.ts';
 import { IdlePool } from './idle-pool.ts';
 import { Rate } from './rate.ts';
 import { WorkTally } from './tally.ts';
 
-/** Idle connections kept per server and plane, and for how long (HAProxy: pool-purge-delay is 5s). */
-const IDLE_MAX = 128;
+/**
+ * Idle connections kept per server and plane, and for how long. HAProxy keeps any number of them (pool-max-conn), and
+ * clients that are served at once and then leave must not have them closed and opened again (pool-purge-delay is 5s).
+ */
+const IDLE_MAX = 1_024;
 const IDLE_TIMEOUT_MS = 4_500;
 
 /** Reports of one kind of trouble per server and second. */
 const TROUBLE_PER_SECOND = 3;
 
 /** Something under way on a server that can be ended. */
-export interface Running {
+export interface Running extends Member {
   cancel(reason: VaneError): void;
 }
 
@@ -29,8 +34,10 @@ export class LiveServer implements ServerConnections {
   snapshot: ServerSnapshot;
   readonly tally = new WorkTally();
   readonly #clock: Clock;
-  readonly #pool: IdlePool;
-  readonly #running = new Set<Running>();
+  #pool: IdlePool;
+  /** Where connections go back to: once TLS was changed, what was made before finds its pool closed, and ends. */
+  readonly #home = new SocketSlot<IdlePool>();
+  readonly #running = new Crowd<Running>();
   readonly #trouble = new Map<ErrorCode, Rate>();
   #connections = 0;
   #drainCut = 0;
@@ -40,7 +47,7 @@ export class LiveServer implements ServerConnections {
   constructor(snapshot: ServerSnapshot, clock: Clock) {
     this.snapshot = snapshot;
     this.#clock = clock;
-    this.#pool = new IdlePool({ clock, max: IDLE_MAX, timeout: IDLE_TIMEOUT_MS });
+    this.#pool = this.#newPool();
   }
 
   get id(): string {
@@ -62,6 +69,10 @@ export class LiveServer implements ServerConnections {
   }
 
   update(snapshot: ServerSnapshot): void {
+    if (!sameTls(snapshot.tls, this.snapshot.tls)) {
+      this.#pool.close();
+      this.#pool = this.#newPool();
+    }
     this.snapshot = snapshot;
     if (snapshot.admission === 'open') this.#idleReported = false;
   }
@@ -73,13 +84,16 @@ export class LiveServer implements ServerConnections {
     return true;
   }
 
-  begin(work: Running): void {
+  /** @param now clock ms */
+  begin(work: Running, now: number): void {
     this.#running.add(work);
-    this.tally.sessions.begin(this.#clock.now());
+    this.tally.sessions.begin(now);
   }
 
+  /** To be called once for each that was begun. */
   end(work: Running): void {
-    if (this.#running.delete(work)) this.tally.sessions.end();
+    this.#running.delete(work);
+    this.tally.sessions.end();
   }
 
   /** It is gone: its work is cut, its connections are closed. */
@@ -87,12 +101,13 @@ export class LiveServer implements ServerConnections {
     this.#removed = true;
     this.#drainCut += this.#running.size;
     this.#pool.close();
+    if (this.active === 0) return;
     this.cut(new VaneError('SERVER_REMOVED', `server ${this.snapshot.name} was removed`));
   }
 
   /** Ends everything under way. */
   cut(reason: VaneError): void {
-    for (const work of [...this.#running]) work.cancel(reason);
+    for (const work of this.#running.all) work.cancel(reason);
   }
 
   /** No connection is kept for later use from now on. */
@@ -105,8 +120,10 @@ export class LiveServer implements ServerConnections {
   }
 
   async connect(timeout: number, signal: AbortSignal): Promise<Socket> {
-    const { address, port } = this.snapshot;
-    const socket = await connect({ address, port, timeout, clock: this.#clock, signal });
+    const { address, port, tls } = this.snapshot;
+    const pool = this.#pool;
+    const socket = await connect({ address, port, tls, timeout, clock: this.#clock, signal });
+    this.#home.set(socket, pool);
     if (!socket.closed) {
       this.#connections++;
       socket.once('close', () => {
@@ -117,7 +134,7 @@ export class LiveServer implements ServerConnections {
   }
 
   giveBack(socket: Socket): void {
-    this.#pool.put(socket);
+    (this.#home.get(socket) ?? this.#pool).put(socket);
   }
 
   /** Whether one more report of this kind is wanted now. */
@@ -138,5 +155,9 @@ export class LiveServer implements ServerConnections {
       usedConnections: this.#connections - this.#pool.size,
       drainCut: this.#drainCut,
     };
+  }
+
+  #newPool(): IdlePool {
+    return new IdlePool({ clock: this.#clock, max: IDLE_MAX, timeout: IDLE_TIMEOUT_MS });
   }
 }

@@ -17,6 +17,8 @@ export type ToPlane =
       readonly type: 'config';
       readonly generation: number;
       readonly maxconn: number;
+      /** Idle client connections are ended over this time when they have to go, ms. */
+      readonly closeSpread: number;
       readonly frontends: readonly FrontendConfig[];
       readonly backends: readonly BackendConfig[];
       readonly sets: readonly ServerSet[];
@@ -25,7 +27,10 @@ export type ToPlane =
   | { readonly type: 'servers'; readonly set: ServerSet }
   /** Asks for one `counters` message with the same id. */
   | { readonly type: 'collect'; readonly id: number }
-  /** No new connections; keep-alive clients are sent away after their answer; all is cut after `withinMs`. */
+  /**
+   * No new connections; keep-alive clients are sent away with their next answer, or after a while without a request;
+   * all is cut after `withinMs`.
+   */
   | { readonly type: 'drain'; readonly withinMs: number };
 
 export type FromPlane =

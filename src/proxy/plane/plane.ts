@@ -1,3 +1,6 @@
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
 import type { ServerSet } from '../../balance/server.ts';
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
@@ -8,10 +11,12 @@ import { TcpAcceptor } from '../tcp/sessions.ts';
 import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
 import type { PlaneContext } from './context.ts';
-import { Doors, type Opened, type OpenListener } from './doors.ts';
+import { type DoorHost, Doors, type Opened, type OpenListener } from './doors.ts';
+import { keepRequestsYoung } from './garbage.ts';
 import { LiveBackend } from './live-backend.ts';
 import { type Acceptor, LiveFrontend } from './live-frontend.ts';
 import type { ToPlane } from './messages.ts';
+import type { TlsDoor } from './tls-door.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
 
@@ -35,7 +40,7 @@ export interface PlaneOptions {
  * A data plane: listeners, frontends and backends as control has told it, and nothing that it decided itself.
  * Messages are obeyed one after the other.
  */
-export class Plane implements PlaneContext {
+export class Plane implements PlaneContext, DoorHost {
   readonly clock: Clock;
   readonly log: Log;
   readonly access: (entry: AccessEntry) => void;
@@ -51,18 +56,22 @@ export class Plane implements PlaneContext {
   /** Sites and backends that a reload took away, while they finish what they have. */
   readonly #retired = new Set<Site>();
   readonly #retiredBackends = new Set<LiveBackend>();
+  /** Accepted sockets whose TLS is ours: those that have not come to a site yet nobody else could end. */
+  readonly #encrypted = new Set<Socket>();
   readonly #timers = new Set<Cancel>();
   #obeying: Promise<void> = Promise.resolve();
   #draining = false;
+  #closeSpread = 0;
 
   constructor(options: PlaneOptions) {
+    keepRequestsYoung();
     this.clock = options.clock;
     this.log = options.log;
     this.access = options.access;
     this.#channel = options.channel;
     this.#random = options.random;
     this.#connections = new ClientConnections(options.clock);
-    this.#doors = new Doors(options.log, options.open);
+    this.#doors = new Doors(options.log, this, options.open);
     this.#unsubscribe = options.channel.onMessage((message) => {
       this.#obeying = this.#obeying
         .then(() => this.#obey(message))
@@ -82,6 +91,26 @@ export class Plane implements PlaneContext {
 
   backend(name: string): LiveBackend | undefined {
     return this.#backends.get(name);
+  }
+
+  accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void {
+    const site = this.#sites.get(frontend);
+    if (!site) socket.destroy();
+    else if (!this.#connections.admit(socket, site.frontend)) return;
+    else if (tls) this.#encrypt(socket, tls);
+    else site.acceptor.serve(socket);
+  }
+
+  secured(frontend: string, socket: TLSSocket): void {
+    const site = this.#sites.get(frontend);
+    if (site) site.acceptor.serve(socket);
+    else socket.destroy();
+  }
+
+  handshakeFailed(frontend: string, error: Error): void {
+    const site = this.#sites.get(frontend);
+    if (site) site.frontend.tally.sslFailedHandshake++;
+    this.log.debug({ frontend, error: messageOf(error) }, 'TLS handshake failed');
   }
 
   /** Ends everything at once, and the line to control with it. */
@@ -125,9 +154,10 @@ export class Plane implements PlaneContext {
     }
     // From here on nothing can fail and nothing waits: the change is one step for every request.
     this.#connections.limit = message.maxconn;
+    this.#closeSpread = message.closeSpread;
     this.#setBackends(message);
     this.#setFrontends(message);
-    opened.take((frontend, socket) => this.#admit(frontend, socket));
+    opened.take();
     this.#channel.post({ type: 'applied', generation, listening: this.#doors.listening });
   }
 
@@ -179,16 +209,16 @@ export class Plane implements PlaneContext {
     }
   }
 
-  #admit(frontend: string, socket: Parameters<Acceptor['serve']>[0]): void {
-    const site = this.#sites.get(frontend);
-    if (site) this.#connections.admit(socket, site.frontend, site.acceptor);
-    else socket.destroy();
+  #encrypt(socket: Socket, tls: TlsDoor): void {
+    this.#encrypted.add(socket);
+    socket.once('close', () => this.#encrypted.delete(socket));
+    tls.take(socket);
   }
 
   #retireSite(site: Site): void {
     this.#sites.delete(site.frontend.name);
     this.#retired.add(site);
-    site.acceptor.drain();
+    site.acceptor.drain(this.#closeSpread);
     // Forgotten once the last of its connections has ended.
     void site.frontend.tally.sessions.none().then(() => this.#retired.delete(site));
   }
@@ -228,8 +258,10 @@ export class Plane implements PlaneContext {
   async #drain(withinMs: number): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    // What waits to be accepted would be reset: a whole turn from here, as little of it is left as can be.
+    for (let turn = 0; turn < 2; turn++) await nextTurn();
     this.#doors.close();
-    for (const { acceptor } of this.#sites.values()) acceptor.drain();
+    for (const { acceptor } of this.#sites.values()) acceptor.drain(this.#closeSpread);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const cancel = this.clock.after(withinMs, resolve);
     this.#timers.add(cancel);
@@ -246,6 +278,7 @@ export class Plane implements PlaneContext {
     let cut = 0;
     for (const { acceptor } of [...this.#sites.values(), ...this.#retired]) cut += acceptor.cut(reason);
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.cut(reason);
+    for (const socket of this.#encrypted) socket.destroy();
     return cut;
   }
 }

@@ -5,12 +5,20 @@ import type { PlaneEnd } from './channel.ts';
 import { GivenSocket, Listener } from './listener.ts';
 import type { FromPlane, ToPlane } from './messages.ts';
 
+/**
+ * Of what control process and workers say to each other, `messages.ts` included. A worker may be of a later version
+ * than the control process: raise it with every change that one of them would not understand of the other.
+ */
+export const PROTOCOL = '1';
+
 /** All that the control process says to a worker process. */
 export type ToWorker =
   /** First of all, and when it changes. */
   | { readonly type: 'settings'; readonly settings: WorkerSettings }
   /** Comes with a socket that is bound to the address of this key (see `doorKey`). */
   | { readonly type: 'socket'; readonly key: string }
+  /** Another has taken its place: it is to drain, even if the control process is gone before it has. */
+  | { readonly type: 'retire'; readonly withinMs: number }
   | { readonly type: 'plane'; readonly message: ToPlane };
 
 /** What a worker says: always something of its plane. */
@@ -107,6 +115,9 @@ export class WorkerChannel implements PlaneEnd {
       case 'socket':
         this.#sockets.set(message.key, new GivenSocket(handle));
         return;
+      case 'retire':
+        this.#receiver?.({ type: 'drain', withinMs: message.withinMs });
+        return;
       case 'plane':
         if (message.message.type === 'drain') this.#draining = true;
         this.#receiver?.(message.message);
@@ -116,7 +127,7 @@ export class WorkerChannel implements PlaneEnd {
 
   #left(): void {
     // It had been told to stop already: then its work is either done or not wanted any more.
-    if (this.#draining) this.#options.over();
+    if (this.#draining || this.#drained) this.#options.over();
     else this.#receiver?.({ type: 'drain', withinMs: this.#hardStopAfter });
   }
 }

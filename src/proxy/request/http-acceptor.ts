@@ -19,9 +19,11 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   readonly context: PlaneContext;
   rules: HttpRules;
   route: Route;
-  draining = false;
   readonly #lanes: Readonly<Record<FrontendConfig['options']['httpLane'], Lane>>;
   #requests = 0;
+  /** Over how many ms idle connections are ended; undefined: not draining. */
+  #spread: number | undefined;
+  #turn = 0;
 
   constructor(frontend: LiveFrontend, context: PlaneContext) {
     this.frontend = frontend;
@@ -31,8 +33,13 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     this.#lanes = { direct: new DirectLane(this, context), compat: new CompatLane(this, context) };
   }
 
+  get draining(): boolean {
+    return this.#spread !== undefined;
+  }
+
   get timeouts(): FrontendConfig['timeout'] {
-    return this.frontend.config.timeout;
+    const { timeout } = this.frontend.config;
+    return this.#spread === undefined ? timeout : this.#shortened(timeout, this.#spread);
   }
 
   update(config: FrontendConfig): void {
@@ -46,10 +53,12 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
 
   handle(exchange: Exchange): void {
     this.#requests++;
-    void new HttpLife(this, exchange).run().finally(() => {
-      this.#requests--;
-    });
+    new HttpLife(this, exchange, this.#onOver).begin();
   }
+
+  readonly #onOver = () => {
+    this.#requests--;
+  };
 
   refused(request: RefusedRequest): void {
     const { tally, config } = this.frontend;
@@ -64,9 +73,9 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     if (accessLog !== 'off') this.context.access(refusedEntry(accessLog, this, request));
   }
 
-  drain(): void {
-    this.draining = true;
-    for (const lane of Object.values(this.#lanes)) lane.closeIdle();
+  drain(spread: number): void {
+    this.#spread = spread;
+    for (const lane of Object.values(this.#lanes)) lane.hurryIdle();
   }
 
   cut(reason: VaneError): number {
@@ -74,4 +83,17 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     for (const lane of Object.values(this.#lanes)) lane.destroy(reason);
     return underWay;
   }
+
+  /**
+   * One idle connection after the other, evenly whatever their number: not all clients come back at once. None in the
+   * first half of the time: clients that ask often are told with an answer.
+   */
+  #shortened(timeout: FrontendConfig['timeout'], spread: number): FrontendConfig['timeout'] {
+    this.#turn = (this.#turn + GOLDEN_RATIO) % 1;
+    const wait = Math.max(1, ((1 + this.#turn) / 2) * spread);
+    const { httpKeepAlive } = timeout;
+    return { ...timeout, httpKeepAlive: httpKeepAlive > 0 ? Math.min(httpKeepAlive, wait) : wait };
+  }
 }
+
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;

@@ -1,14 +1,15 @@
 import { sleep } from '../../core/clock.ts';
 import { asVaneError, type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
-import type { Attempt, AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
+import type { AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
 import { countWork } from '../plane/count.ts';
-import type { Lease } from '../plane/lease.ts';
-import type { LiveBackend, Want } from '../plane/live-backend.ts';
+import type { Lease, Waiting } from '../plane/lease.ts';
+import type { LiveBackend } from '../plane/live-backend.ts';
 import { sameServerWait } from '../plane/same-server-wait.ts';
 import { failureAnswer } from './answers.ts';
 import { httpEntry } from './http-entry.ts';
 import { type HttpSite, newHttpRecord } from './http-record.ts';
-import { type Outgoing, outgoing } from './outgoing.ts';
+import { type Attempter, LeasedAttempt, type Work } from './leased-attempt.ts';
+import { outgoing } from './outgoing.ts';
 import { isStale, mayRepeat } from './retry.ts';
 import { type Phase, termination } from './termination.ts';
 
@@ -21,6 +22,8 @@ const PHASES: Record<AttemptPhase, Phase> = {
 
 /** What ends a request from its client's side. */
 const CLIENT_FAULTS: ReadonlySet<ErrorCode> = new Set(['CLIENT_ABORTED', 'CLIENT_TIMEOUT']);
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** An attempt of which nothing has happened. */
 const UNTRIED: AttemptOutcome = {
@@ -39,152 +42,185 @@ const UNTRIED: AttemptOutcome = {
 
 /**
  * The one life of an HTTP request, whatever lane its bytes come by: rules, choice of a server, attempts until one
- * succeeds or none may follow, the answer to the client, counters, log. It never rejects and always ends the exchange.
+ * succeeds or none may follow, the answer to the client, counters, log. It throws nothing and always ends the exchange.
+ *
+ * Promises are made only where there is something to wait for: most requests get a server at once.
  */
-export class HttpLife {
-  readonly #site: HttpSite;
+export class HttpLife implements Attempter {
+  readonly site: HttpSite;
   readonly #exchange: Exchange;
-  readonly #tried = new Set<string>();
+  readonly #onOver: () => void;
   readonly #record = newHttpRecord();
+  /** Servers that have failed it. */
+  #tried: ReadonlySet<string> = NONE;
+  /** The server that the next attempt has to go to. */
+  #stay: string | undefined;
   /** Clock ms of the first attempt: connect times of all attempts add up. */
   #firstAttemptAt: number | undefined;
   /** What the last attempt told its server: nobody counts that twice. */
   #told: VaneError | undefined;
+  #over = false;
 
-  constructor(site: HttpSite, exchange: Exchange) {
-    this.#site = site;
+  /** @param onOver called once, when all is accounted for */
+  constructor(site: HttpSite, exchange: Exchange, onOver: () => void) {
+    this.site = site;
     this.#exchange = exchange;
+    this.#onOver = onOver;
   }
 
-  async run(): Promise<void> {
-    const { frontend, context } = this.#site;
+  begin(): void {
+    const { frontend, context } = this.site;
+    const now = this.#exchange.headAt;
     frontend.tally.reqTot++;
-    frontend.tally.requests.hit(context.clock.now());
+    frontend.tally.requests.hit(now);
     try {
-      await this.#serve();
+      const work = this.#prepare(now);
+      if (work) this.#acquire(work, now);
+      else this.#end(context.clock.now());
     } catch (thrown) {
-      this.#fail(asVaneError(thrown), false);
+      this.#giveUp(thrown);
     }
-    try {
-      this.#finish();
-    } catch (thrown) {
-      const error = messageOf(thrown);
-      context.log.error({ frontend: frontend.name, error }, 'request could not be accounted for');
-    }
-    this.#record.backend?.tally.sessions.end();
   }
 
-  async #serve(): Promise<void> {
-    const { frontend, context, rules, route } = this.#site;
+  attempted(attempt: LeasedAttempt, outcome: AttemptOutcome): void {
+    if (this.#over) return;
+    try {
+      // Over a second connection if the first one had gone stale while idle.
+      if (!attempt.fresh && this.#isStale(attempt, outcome)) {
+        this.#forward(new LeasedAttempt(this, attempt.work, attempt.lease, attempt.startedAt, true));
+      } else this.#settle(attempt, outcome);
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+  }
+
+  /** What is to be served, and by whom; undefined: a rule has answered. */
+  #prepare(now: number): Work | undefined {
+    const { frontend, context, rules, route } = this.site;
     const { head, client } = this.#exchange;
-    const { forwardfor } = frontend.config.options;
-    const prepared = outgoing(head, client, forwardfor, rules);
-    if (prepared.kind === 'answer') return this.#intercept(prepared.response, prepared.denied);
+    const prepared = outgoing(head, client, frontend.config.options.forwardfor, rules);
+    if (prepared.kind === 'answer') {
+      this.#intercept(prepared.response, prepared.denied);
+      return undefined;
+    }
     const name = route({ src: client.address, head: prepared.head });
     const backend = name === undefined ? undefined : context.backend(name);
     this.#record.phase = 'connect';
     if (!backend) throw new VaneError('NO_SERVER', `no backend is meant for ${head.method} ${head.path}`);
     this.#record.backend = backend;
-    backend.tally.sessions.begin(context.clock.now());
-    await this.#attempts(backend, prepared);
+    backend.tally.sessions.begin(now);
+    return { backend, outgoing: prepared };
   }
 
-  /** Tries servers until one has answered or no further attempt may follow. Throws what keeps it from any. */
-  async #attempts(backend: LiveBackend, request: Outgoing): Promise<void> {
-    let stay: string | undefined;
-    for (;;) {
-      const lease = await this.#acquire(backend, { tried: this.#tried, stay });
-      const { id } = lease.server;
-      const startedAt = this.#site.context.clock.now();
-      this.#firstAttemptAt ??= startedAt;
-      const outcome = await this.#attempt(backend, lease, request);
-      this.#tried.add(id);
-      this.#note(outcome, startedAt);
-      const next = this.#next(backend, outcome);
-      this.#told = outcome.error;
-      lease.done({
-        ...outcome,
-        reused: outcome.connectMs === undefined ? undefined : outcome.reused,
-        queuedMs: lease.queuedMs,
-        responseMs: responseTime(outcome),
-        totalMs: this.#site.context.clock.now() - startedAt,
-        bytesIn: outcome.bytesToServer,
-        bytesOut: outcome.bytesFromServer,
-        next,
-      });
-      if (!next) return this.#end(outcome);
-      this.#record.retries++;
-      this.#record.redispatched ||= next === 'redispatch';
-      stay = backend.config.redispatch ? undefined : id;
-      if (next === 'retry') await this.#pause(backend, outcome);
-    }
-  }
-
-  /** One try at one server; over a second connection if the first one had gone stale while idle. */
-  async #attempt(backend: LiveBackend, lease: Lease, request: Outgoing): Promise<AttemptOutcome> {
-    try {
-      const outcome = await this.#forward(backend, lease, request, false);
-      const stale = isStale(request.head, outcome) && !lease.cancelled && !this.#exchange.aborted;
-      return stale ? await this.#forward(backend, lease, request, true) : outcome;
-    } catch (thrown) {
-      // No lane may do this; if one does, it costs nobody his place on the server.
-      return { ...UNTRIED, error: asVaneError(thrown) };
-    }
-  }
-
-  async #forward(
-    backend: LiveBackend,
-    lease: Lease,
-    request: Outgoing,
-    fresh: boolean,
-  ): Promise<AttemptOutcome> {
-    // The server may have gone between the choice of it and now.
-    if (lease.cancelled) return { ...UNTRIED, error: lease.cancelled };
-    const { connect, server, tunnel } = backend.config.timeout;
-    const isClosing = () => this.#closing;
-    const attempt: Attempt = {
-      server: lease.server,
-      connections: lease.connections,
-      fresh,
-      target: request.target,
-      headers: request.headers,
-      timeout: { connect, server, tunnel },
-      cancel: undefined,
-      get closeAfter() {
-        return isClosing();
-      },
-    };
-    lease.onCancel = (reason) => attempt.cancel?.(reason);
-    return this.#exchange.forward(attempt);
-  }
-
-  async #acquire(backend: LiveBackend, want: Want): Promise<Lease> {
-    const exchange = this.#exchange;
-    const { clock } = this.#site.context;
-    const before = this.#record.queuedMs ?? 0;
-    const since = clock.now();
+  /** Makes the next attempt as soon as there is a server for it. Throws what keeps it from any. */
+  #acquire(work: Work, now: number): void {
+    const record = this.#record;
     // What an earlier attempt had reached does not hold for this one.
-    Object.assign(this.#record, { phase: 'connect', connectMs: undefined, responseMs: undefined });
-    const got = backend.acquire(want);
-    let lease: Lease;
-    if ('leave' in got) {
-      this.#record.phase = 'queue';
-      this.#record.queuedBehind = backend.queued - 1;
-      exchange.onAborted = got.leave;
-      if (exchange.aborted) got.leave(exchange.aborted);
-      try {
-        lease = await got.lease;
-      } finally {
+    record.phase = 'connect';
+    record.connectMs = undefined;
+    record.responseMs = undefined;
+    const got = work.backend.acquire({ tried: this.#tried, stay: this.#stay });
+    if ('leave' in got) void this.#wait(work, got, now);
+    else this.#attempt(work, got, now);
+  }
+
+  async #wait(work: Work, { lease, leave }: Waiting, since: number): Promise<void> {
+    const exchange = this.#exchange;
+    const record = this.#record;
+    const { clock } = this.site.context;
+    const before = record.queuedMs ?? 0;
+    record.phase = 'queue';
+    record.queuedBehind = work.backend.queued - 1;
+    exchange.onAborted = leave;
+    if (exchange.aborted) leave(exchange.aborted);
+    try {
+      const got = await lease.finally(() => {
         exchange.onAborted = undefined;
-        this.#record.queuedMs = before + clock.now() - since;
-      }
-    } else {
-      lease = got;
-      this.#record.queuedMs = before;
+        record.queuedMs = before + clock.now() - since;
+      });
+      record.phase = 'connect';
+      this.#attempt(work, got, clock.now());
+    } catch (thrown) {
+      this.#giveUp(thrown);
     }
+  }
+
+  #attempt(work: Work, lease: Lease, now: number): void {
+    this.#record.queuedMs ??= 0;
     this.#record.lease = lease;
-    this.#record.phase = 'connect';
-    return lease;
+    this.#firstAttemptAt ??= now;
+    this.#forward(new LeasedAttempt(this, work, lease, now, false));
+  }
+
+  #forward(attempt: LeasedAttempt): void {
+    // The server may have gone between the choice of it and now.
+    if (attempt.lease.cancelled) this.#settle(attempt, { ...UNTRIED, error: attempt.lease.cancelled });
+    else {
+      try {
+        this.#exchange.forward(attempt);
+      } catch (thrown) {
+        // No lane may do this; if one does, it costs nobody his place on the server.
+        this.#settle(attempt, { ...UNTRIED, error: asVaneError(thrown) });
+      }
+    }
+  }
+
+  #isStale({ work, lease }: LeasedAttempt, outcome: AttemptOutcome): boolean {
+    return isStale(work.outgoing.head, outcome) && !lease.cancelled && !this.#exchange.aborted;
+  }
+
+  /** Gives the server back; ends with this outcome, or has another attempt follow. */
+  #settle(attempt: LeasedAttempt, outcome: AttemptOutcome): void {
+    const { work, lease, startedAt } = attempt;
+    const { error } = outcome;
+    const now = this.site.context.clock.now();
+    if (error) this.#tried = new Set([...this.#tried, lease.server.id]);
+    this.#note(outcome, startedAt);
+    const next = this.#next(work.backend, outcome);
+    this.#told = error;
+    lease.done({
+      error,
+      status: outcome.status,
+      reused: outcome.connectMs === undefined ? undefined : outcome.reused,
+      queuedMs: lease.queuedMs,
+      connectMs: outcome.connectMs,
+      responseMs: responseTime(outcome),
+      totalMs: now - startedAt,
+      bytesIn: outcome.bytesToServer,
+      bytesOut: outcome.bytesFromServer,
+      next,
+    });
+    if (next) this.#repeat(next, work, lease, outcome);
+    else {
+      if (error) this.#fail(error, outcome.responseStarted);
+      this.#end(now);
+    }
+  }
+
+  #repeat(next: 'retry' | 'redispatch', work: Work, lease: Lease, { error, phase }: AttemptOutcome): void {
+    const { redispatch, timeout } = work.backend.config;
+    this.#record.retries++;
+    this.#record.redispatched ||= next === 'redispatch';
+    this.#stay = redispatch ? undefined : lease.server.id;
+    // A server that has just refused a connection gets a moment; everything else is tried again at once.
+    if (next === 'retry' && phase === 'connect' && error?.source === 'upstream') {
+      void this.#pause(work, sameServerWait(timeout.connect));
+    } else this.#acquire(work, this.site.context.clock.now());
+  }
+
+  async #pause(work: Work, ms: number): Promise<void> {
+    const exchange = this.#exchange;
+    const { clock } = this.site.context;
+    const abort = new AbortController();
+    exchange.onAborted = (error) => abort.abort(error);
+    try {
+      await sleep(clock, ms, abort.signal).finally(() => {
+        exchange.onAborted = undefined;
+      });
+      this.#acquire(work, clock.now());
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
   }
 
   #note(outcome: AttemptOutcome, startedAt: number): void {
@@ -206,22 +242,11 @@ export class HttpLife {
     return redispatch && backend.offersOther(this.#tried) ? 'redispatch' : 'retry';
   }
 
-  /** A server that has just refused a connection gets a moment; everything else is tried again at once. */
-  async #pause(backend: LiveBackend, outcome: AttemptOutcome): Promise<void> {
-    if (outcome.phase !== 'connect' || outcome.error?.source !== 'upstream') return;
-    const exchange = this.#exchange;
-    const abort = new AbortController();
-    exchange.onAborted = (error) => abort.abort(error);
-    try {
-      const wait = sameServerWait(backend.config.timeout.connect);
-      await sleep(this.#site.context.clock, wait, abort.signal);
-    } finally {
-      exchange.onAborted = undefined;
-    }
-  }
-
-  #end({ error, responseStarted }: AttemptOutcome): void {
-    if (error) this.#fail(error, responseStarted);
+  /** No attempt follows. */
+  #giveUp(thrown: unknown): void {
+    if (this.#over) return;
+    this.#fail(asVaneError(thrown), false);
+    this.#end(this.site.context.clock.now());
   }
 
   #fail(error: VaneError, responseStarted: boolean): void {
@@ -229,7 +254,7 @@ export class HttpLife {
     record.error = error;
     record.termination = termination(error, record.phase);
     if (error.code === 'INTERNAL') {
-      const { frontend, context } = this.#site;
+      const { frontend, context } = this.site;
       context.log.error({ frontend: frontend.name, error: error.stack }, 'request failed within');
     }
     // Attempts count what they met themselves; this one ended while there was none.
@@ -248,7 +273,7 @@ export class HttpLife {
   }
 
   #intercept(response: LocalResponse, denied: boolean): void {
-    const { tally } = this.#site.frontend;
+    const { tally } = this.site.frontend;
     if (denied) tally.dreq++;
     else tally.intercepted++;
     this.#record.termination = denied ? 'PR' : 'LR';
@@ -261,14 +286,28 @@ export class HttpLife {
   }
 
   get #closing(): boolean {
-    return this.#site.draining || this.#site.context.draining;
+    return this.site.draining || this.site.context.draining;
   }
 
-  #finish(): void {
-    const { frontend, context } = this.#site;
+  #end(now: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    try {
+      this.#account(now);
+    } catch (thrown) {
+      const { frontend, context } = this.site;
+      const error = messageOf(thrown);
+      context.log.error({ frontend: frontend.name, error }, 'request could not be accounted for');
+    }
+    this.#record.backend?.tally.sessions.end();
+    this.#onOver();
+  }
+
+  #account(now: number): void {
+    const { frontend, context } = this.site;
     const { bytesIn, bytesOut, startedAt } = this.#exchange;
     const record = this.#record;
-    const totalMs = context.clock.now() - startedAt;
+    const totalMs = now - startedAt;
     if (record.status !== undefined) frontend.tally.responses.add(record.status);
     frontend.tally.sessions.bin += bytesIn;
     frontend.tally.sessions.bout += bytesOut;
@@ -286,8 +325,7 @@ export class HttpLife {
       record.backend.durations.add(totalMs);
     }
     const { accessLog } = frontend.config.options;
-    if (accessLog !== 'off')
-      context.access(httpEntry(accessLog, this.#site, this.#exchange, record, totalMs));
+    if (accessLog !== 'off') context.access(httpEntry(accessLog, this.site, this.#exchange, record, totalMs));
   }
 }
 

@@ -20,10 +20,11 @@ export function outgoing(
   forwardfor: boolean,
   rules: HttpRules,
 ): Outgoing | { readonly kind: 'answer'; readonly response: LocalResponse; readonly denied: boolean } {
-  const given = { ...head, headers: withHost(withoutListed(head.headers), head.host) };
+  const { host, secure } = head;
+  const given = withHost(withoutListed(head.headers), host);
   // Scheme and name before the rules, which may say otherwise; the client's address after them, as in HAProxy.
-  const told = forwardfor ? { ...given, headers: claimForwarded(given) } : given;
-  const ruled = rules(told, client.address);
+  const told = forwardfor ? claimForwarded({ headers: given, host, secure }) : given;
+  const ruled = rules(told === head.headers ? head : { ...head, headers: told }, client.address);
   if (ruled.kind === 'answer') return ruled;
   const headers = endToEndHeaders(ruled.head.headers);
   if (forwardfor) headers.push('X-Forwarded-For', client.address);

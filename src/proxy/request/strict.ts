@@ -27,25 +27,40 @@ export function readFraming(
   target: ParsedTarget | undefined,
   headers: readonly string[],
 ): Framing | Refused {
-  if (target === undefined) return { refused: 'request-target not understood' };
-  if (headers.length > 2 * MAX_HEADERS) return { refused: `more than ${MAX_HEADERS} header fields` };
-  const hosts: string[] = [];
-  const lengths: string[] = [];
-  const codings: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] ?? '';
-    const value = headers[i + 1] ?? '';
     if (!TOKEN.test(name)) return { refused: 'bad header name' };
-    if (!FIELD_VALUE.test(value)) return { refused: `bad octet in the value of ${name}` };
+    if (!FIELD_VALUE.test(headers[i + 1] ?? '')) return { refused: `bad octet in the value of ${name}` };
+  }
+  return frameOf(httpVersion, target, headers);
+}
+
+/** {@link readFraming} for fields whose octets have been looked at: names are tokens, values have no controls. */
+export function frameOf(
+  httpVersion: string,
+  target: ParsedTarget | undefined,
+  headers: readonly string[],
+): Framing | Refused {
+  if (target === undefined) return { refused: 'request-target not understood' };
+  if (headers.length > 2 * MAX_HEADERS) return { refused: `more than ${MAX_HEADERS} header fields` };
+  let hosts = NONE;
+  let lengths = NONE;
+  let codings = NONE;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? '';
+    // Most fields are told by their length alone.
+    const { length } = name;
+    if (length !== 4 && length !== 14 && length !== 17) continue;
+    const value = headers[i + 1] ?? '';
     switch (name.toLowerCase()) {
       case 'host':
-        hosts.push(value);
+        hosts = [...hosts, value];
         break;
       case 'content-length':
-        lengths.push(value);
+        lengths = [...lengths, value];
         break;
       case 'transfer-encoding':
-        codings.push(value);
+        codings = [...codings, value];
         break;
     }
   }
@@ -56,6 +71,7 @@ export function readFraming(
   return { host: host.is, body: body.is };
 }
 
+const NONE: readonly string[] = [];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** `uri-host [":" port]`, loosely: no separators, spaces or userinfo. */

@@ -13,16 +13,16 @@ export interface ParsedTarget {
 /** Octets a request-target may have: visible ASCII, without the fragment sign, which never goes over the wire. */
 const TARGET = /^[!"$-~]+$/;
 const ABSOLUTE = /^http(s)?:\/\/([^/?@]+)([/?].*)?$/i;
-const NO_AUTHORITY = { authority: undefined, defaultPort: undefined };
 
 /** Undefined: not a target that a proxy for origin servers takes (authority-form, other schemes, userinfo). */
 export function parseTarget(method: string, target: string): ParsedTarget | undefined {
   if (!TARGET.test(target)) return undefined;
   if (target.startsWith('/')) {
-    return { originForm: target, path: pathOf(target), ...NO_AUTHORITY };
+    return { originForm: target, path: pathOf(target), authority: undefined, defaultPort: undefined };
   }
   if (target === '*') {
-    return method === 'OPTIONS' ? { originForm: '*', path: '*', ...NO_AUTHORITY } : undefined;
+    if (method !== 'OPTIONS') return undefined;
+    return { originForm: '*', path: '*', authority: undefined, defaultPort: undefined };
   }
   const parts = ABSOLUTE.exec(target);
   const [, secure, authority, rest = ''] = parts ?? [];
@@ -36,6 +36,7 @@ export function parseTarget(method: string, target: string): ParsedTarget | unde
 
 /** What goes to an origin server for a target that was understood. */
 export function originForm({ method, target }: { readonly method: string; readonly target: string }): string {
+  if (target.startsWith('/')) return target;
   return parseTarget(method, target)?.originForm ?? target;
 }
 

@@ -33,6 +33,7 @@ function compileTest(test: AclTest): Predicate {
   const { fetch, match } = test;
   if (fetch.kind === 'always_true') return () => true;
   if (fetch.kind === 'always_false') return () => false;
+  if (fetch.kind === 'ssl_fc') return ({ head }) => head?.secure === true;
   if (match === 'ip') return compileNetworks(test);
   const matches = compileMatch(test);
   // Whole values, or padding could push out of sight what a rule is to deny; heads are limited in size.
@@ -57,10 +58,18 @@ function compileMatch({ match, ignoreCase, patterns }: AclTest): (value: string)
     const expressions = patterns.map((pattern) => new RegExp(octets(pattern), ignoreCase ? 'i' : ''));
     return (value) => expressions.some((expression) => expression.test(value));
   }
-  const fold = ignoreCase ? (text: string) => text.toLowerCase() : (text: string) => text;
+  const fold = foldOf(ignoreCase);
   const folded = patterns.map((pattern) => fold(octets(pattern)));
   const compare = COMPARE[match];
-  return (value) => folded.some((pattern) => compare(fold(value), pattern));
+  return (value) => {
+    const text = fold(value);
+    return folded.some((pattern) => compare(text, pattern));
+  };
+}
+
+/** What values and patterns are turned into before they are compared. */
+export function foldOf(ignoreCase: boolean): (text: string) => string {
+  return ignoreCase ? (text) => text.toLowerCase() : (text) => text;
 }
 
 type Compare = (value: string, pattern: string) => boolean;
@@ -90,7 +99,8 @@ function isDelimited(value: string, pattern: string, delimiters: string): boolea
   return false;
 }
 
-function valuesOf(fetch: AclTest['fetch'], { src, head }: Sample): readonly string[] {
+/** What a fetch finds: nothing, one value, or, of a header, several. */
+export function valuesOf(fetch: AclTest['fetch'], { src, head }: Sample): readonly string[] {
   if (fetch.kind === 'src') return src === '' ? [] : [src];
   if (!head) return [];
   switch (fetch.kind) {

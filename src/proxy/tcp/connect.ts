@@ -1,14 +1,19 @@
 import { connect as open, type Socket } from 'node:net';
+import { connect as encrypt } from 'node:tls';
 import { serverId } from '../../balance/server.ts';
+import type { ServerTls } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import { systemWords } from '../../health/network-errors.ts';
+import { tlsOptions } from '../../health/tls-options.ts';
 
 export interface ConnectOptions {
   /** Usually an IP address; a host name is looked up by the system. */
   readonly address: string;
   readonly port: number;
-  /** Milliseconds; 0: as long as the system allows. */
+  /** Undefined: in the clear. */
+  readonly tls?: ServerTls | undefined;
+  /** Milliseconds, TLS handshake included; 0: as long as the system allows. */
   readonly timeout: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -28,18 +33,18 @@ const KEEP_ALIVE_MS = 60_000;
  * @throws VaneError CONNECT_REFUSED, CONNECT_TIMEOUT or CONNECT_FAILED, or the signal's reason; nothing is left open
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
-  const { address, port, timeout, clock, signal } = options;
+  const { address, port, tls, timeout, clock, signal } = options;
   signal.throwIfAborted();
   const where = serverId(address, port);
   const { promise: connected, resolve, reject } = Promise.withResolvers<void>();
-  const socket = openSocket(address, port, where);
+  const socket = openSocket(options, where);
   const onError = (error: Error) => reject(connectError(error, where));
   const onAbort = () => reject(signal.reason);
   const late = () => reject(new VaneError('CONNECT_TIMEOUT', `no connection to ${where} in ${timeout} ms`));
   const cancelTimer = timeout > 0 ? clock.after(timeout, late) : undefined;
   signal.addEventListener('abort', onAbort, { once: true });
   socket.on('error', onError);
-  socket.once('connect', resolve);
+  socket.once(tls ? 'secureConnect' : 'connect', resolve);
   try {
     await connected;
     if (socket.errored) throw connectError(socket.errored, where);
@@ -56,16 +61,11 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   return socket;
 }
 
-function openSocket(address: string, port: number, where: string): Socket {
+function openSocket({ address: host, port, tls }: ConnectOptions, where: string): Socket {
   try {
-    return open({
-      host: address,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
-      allowHalfOpen: true,
-    });
+    const at = { host, port, allowHalfOpen: true };
+    const socket = tls ? encrypt({ ...at, ...tlsOptions(tls) }) : open(at);
+    return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
   } catch (error) {
     // Node refuses what can be no address or port before it asks the system.
     throw new VaneError('CONNECT_FAILED', `cannot connect to ${where}: ${messageOf(error)}`, {

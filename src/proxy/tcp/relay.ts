@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Side } from '../lanes/turn-timer.ts';
+import { passOn } from './pass-on.ts';
+import { SocketReader } from './socket-reader.ts';
 
 export interface RelayOptions {
   readonly client: Socket;
@@ -37,7 +39,8 @@ export interface Relay {
  * goes on (TCP half-close, RFC 9293, section 3.6).
  *
  * Ends with CLIENT_ABORTED or UPSTREAM_CLOSED when a side breaks, CLIENT_TIMEOUT or UPSTREAM_TIMEOUT when nothing
- * moved for too long, or with what it was cut with.
+ * moved for too long, or with what it was cut with. Silence ends both sides as HAProxy does, by a FIN; whatever breaks
+ * off what was being said, by a reset.
  */
 export function relay(options: RelayOptions): Relay {
   return new SocketRelay(options);
@@ -103,7 +106,6 @@ class SocketRelay implements Relay {
     const { from, to } = way;
     // Or Node would end a socket by itself as soon as its other side has.
     from.allowHalfOpen = true;
-    from.on('data', (bytes: Buffer) => this.#pass(way, bytes));
     from.on('end', () => this.#passEnd(way));
     from.on('error', (error) => this.#broke(way, messageOf(error)));
     from.on('close', () => {
@@ -120,8 +122,10 @@ class SocketRelay implements Relay {
   #begin(way: Way, first: Buffer | undefined): void {
     if (way.from.destroyed) this.#broke(way, 'closed before the relay began');
     if (this.#over) return;
-    way.from.resume();
     if (first && first.length > 0) this.#pass(way, first);
+    const reader = SocketReader.of(way.from);
+    reader.sink = (bytes) => this.#pass(way, bytes);
+    reader.start();
     if (way.from.readableEnded) this.#passEnd(way);
   }
 
@@ -130,7 +134,7 @@ class SocketRelay implements Relay {
     if (way.to.destroyed) return;
     way.bytes += bytes.length;
     this.#moved(way);
-    if (!way.to.write(bytes)) way.from.pause();
+    if (!passOn(way.to, bytes)) way.from.pause();
   }
 
   #passEnd(way: Way): void {
@@ -178,10 +182,12 @@ class SocketRelay implements Relay {
     const left = this.#last + this.#idle - this.#clock.now();
     // Timers may fire a fraction early; a whole millisecond avoids spinning on it.
     if (left > 0) this.#arm(Math.max(1, left));
-    else this.#finish(this.#failure ?? silenceError(this.#turn, this.#idle));
+    else if (this.#failure) this.#finish(this.#failure);
+    else this.#finish(silenceError(this.#turn, this.#idle), true);
   }
 
-  #finish(error: VaneError | undefined): void {
+  /** @param gently whoever has all that was said so far is told by an end, not by a reset */
+  #finish(error: VaneError | undefined, gently = false): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer?.();
@@ -189,7 +195,8 @@ class SocketRelay implements Relay {
     for (const way of [this.#toServer, this.#toClient]) {
       // A taker learns by a reset that there was more to come. One that has all is closed; resetting it while it
       // is being shut down would fail (libuv: uv_tcp_close_reset), and Node would leak it.
-      if (isComplete(way) || way.to.destroyed) way.to.destroy();
+      const hasAll = way.to.writableLength === 0 && (gently || way.from.readableEnded);
+      if (hasAll || way.to.destroyed) way.to.destroy();
       else way.to.resetAndDestroy();
     }
     this.#resolve({ error, bytesToServer: this.bytesToServer, bytesToClient: this.bytesToClient });

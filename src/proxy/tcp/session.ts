@@ -190,6 +190,7 @@ export class TcpSession {
       queuedMs: lease.queuedMs,
       connectMs,
       responseMs: undefined,
+      relayed: connectMs !== undefined,
       totalMs: this.#site.context.clock.now() - startedAt,
       bytesIn: bytesToServer,
       bytesOut: bytesToClient,

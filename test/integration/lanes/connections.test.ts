@@ -172,8 +172,8 @@ describeLanes('connections', (create) => {
     ]);
   });
 
-  test('closing idle connections leaves those alone that are at work, or have not asked yet', async () => {
-    const { client, lane, origin, sockets } = await startRig(create);
+  test('idle connections that are to hurry are ended; those at work, or that have not asked yet, are not', async () => {
+    const { client, host, lane, origin, sockets } = await startRig(create);
     const idle = await client();
     idle.send(get());
     await idle.answer();
@@ -183,13 +183,33 @@ describeLanes('connections', (create) => {
     origin.onRequest = () => {};
     busy.send(get());
     await eventually(() => expect(origin.requests).toHaveLength(2));
-    lane.closeIdle();
+    host.timeouts = { ...host.timeouts, httpKeepAlive: 20 };
+    lane.hurryIdle();
     await idle.gone();
+    expect(idle.error).toBeUndefined();
     origin.connections.at(-1)?.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     expect((await busy.answer()).body).toBe('ok');
+    // From here on it is idle, too.
+    await busy.gone();
     origin.answers('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     fresh.send(get());
     expect((await fresh.answer()).body).toBe('ok');
+  });
+
+  test('a connection that is to hurry still takes a request that comes in time', async () => {
+    const { client, host, lane } = await startRig(create);
+    const c = await client();
+    c.send(get());
+    await c.answer();
+    host.closeAfter = true;
+    host.timeouts = { ...host.timeouts, httpKeepAlive: 10_000 };
+    lane.hurryIdle();
+    c.send(get());
+    const answer = await c.answer();
+    expect(answer.body).toBe('ok');
+    expect(values(answer, 'connection')).toEqual(['close']);
+    await c.gone();
+    expect(c.error).toBeUndefined();
   });
 
   test('a request that is told to be the last closes the connection', async () => {

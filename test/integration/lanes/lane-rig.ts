@@ -70,6 +70,7 @@ export class RigHost implements LaneHost {
 
   async forward(exchange: Exchange, connections = this.connections): Promise<AttemptOutcome> {
     const { head } = exchange;
+    const { promise, resolve } = Promise.withResolvers<AttemptOutcome>();
     const attempt: Attempt = {
       server: snapshot(this.#port),
       connections,
@@ -79,9 +80,11 @@ export class RigHost implements LaneHost {
       timeout: this.attemptTimeout,
       cancel: undefined,
       closeAfter: this.closeAfter,
+      ended: resolve,
     };
     this.attempts.push(attempt);
-    const outcome = await exchange.forward(attempt);
+    exchange.forward(attempt);
+    const outcome = await promise;
     this.outcomes.push(outcome);
     return outcome;
   }

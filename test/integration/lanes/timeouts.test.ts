@@ -93,6 +93,43 @@ describeLanes('time limits', (create) => {
     expect((await c.answer()).body).toBe('ok');
   });
 
+  test('a server whose head drips in: 504, however long it could go on', async () => {
+    const { client, host, origin } = await startRig(create);
+    host.attemptTimeout.server = 2 * SHORT;
+    let dripping: NodeJS.Timeout | undefined;
+    origin.onRequest = ({ send }) => {
+      send('HTTP/1.1 200 OK\r\n');
+      dripping = setInterval(() => send('X: 1\r\n'), 20);
+    };
+    const c = await client();
+    c.send(GET);
+    try {
+      expect((await c.answer()).line).toBe('HTTP/1.1 504 Gateway Timeout');
+    } finally {
+      clearInterval(dripping);
+    }
+    expect(host.outcomes).toMatchObject([
+      { error: { code: 'UPSTREAM_TIMEOUT' }, phase: 'headers', responseStarted: false },
+    ]);
+  });
+
+  test('a server that sends interim answers is waited for anew after each', async () => {
+    const { client, host, origin } = await startRig(create);
+    host.attemptTimeout.server = 4 * SHORT;
+    origin.onRequest = async ({ send }) => {
+      for (let i = 0; i < 5; i++) {
+        await pass(SHORT);
+        send('HTTP/1.1 102 Processing\r\n\r\n');
+      }
+      await pass(SHORT);
+      send(OK);
+    };
+    const c = await client();
+    c.send(GET);
+    await eventually(() => expect(c.received).toContain('\r\n\r\nok'));
+    expect(host.outcomes).toMatchObject([{ error: undefined, status: 200 }]);
+  });
+
   test('a server that does not take the body: it is blamed, not the client', async () => {
     const { client, host, origin } = await startRig(create);
     host.attemptTimeout.server = SHORT;
@@ -122,7 +159,7 @@ describeLanes('time limits', (create) => {
 
   test('a server that is slow, but says something now and then, is waited for', async () => {
     const { client, host, origin } = await startRig(create);
-    host.attemptTimeout.server = 2 * SHORT;
+    host.attemptTimeout.server = 4 * SHORT;
     host.timeouts.client = SHORT;
     origin.onRequest = async ({ send }) => {
       send('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n');
@@ -154,8 +191,8 @@ describeLanes('time limits', (create) => {
 
   test('a client that is slow, but sends something now and then, is waited for', async () => {
     const { client, host } = await startRig(create);
-    host.timeouts.client = 2 * SHORT;
-    host.attemptTimeout.server = 2 * SHORT;
+    host.timeouts.client = 4 * SHORT;
+    host.attemptTimeout.server = 4 * SHORT;
     const c = await client();
     c.send(POST);
     for (const letter of 'abcde') {

@@ -185,13 +185,13 @@ describeLanes('upgrades to WebSocket', (create) => {
     expect(host.aborts).toEqual([reason]);
   });
 
-  test('a tunnel that is silent for too long is cut', async () => {
+  test('a tunnel that is silent for too long is ended', async () => {
     const { client, host, origin } = await startRig(create);
     host.attemptTimeout = { connect: 5_000, server: 60_000, tunnel: 150 };
     origin.answers(SWITCH);
     const c = await client();
     c.send(HANDSHAKE);
-    await eventually(() => expect(c.closed).toBe(true));
+    await eventually(() => expect(c.ended).toBe(true));
     await eventually(() => expect(host.outcomes).toHaveLength(1));
     expect(host.outcomes[0]?.error?.code).toMatch(/_TIMEOUT$/);
   });

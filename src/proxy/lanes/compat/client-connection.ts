@@ -66,8 +66,6 @@ export class ClientConnection {
   #last = false;
   /** No further request is taken. */
   #closing = false;
-  /** It is not to wait for another request. */
-  #emptying = false;
   #cancelTimer: Cancel | undefined;
   #readBefore = 0;
   #writtenBefore = 0;
@@ -121,10 +119,10 @@ export class ClientConnection {
     } else if (!this.#current) this.#refuse(this.#broken, this.#firstByteAt);
   }
 
-  /** Ends it as soon as it is between two requests. */
-  closeIdle(): void {
-    this.#emptying = true;
-    if (this.#latest && !this.#current && this.#firstByteAt === undefined) this.#closeNow();
+  /** If it is between two requests, it waits for the next as long as the host says now. */
+  hurryIdle(): void {
+    if (this.#closing || !this.#latest || this.#current || this.#firstByteAt !== undefined) return;
+    this.#arm(this.#host.timeouts.httpKeepAlive);
   }
 
   destroy(reason: VaneError): void {
@@ -162,7 +160,6 @@ export class ClientConnection {
     if (next) this.#take(next);
     else if (this.#broken) this.#refuse(this.#broken, this.#firstByteAt);
     else if (this.#firstByteAt !== undefined) this.#arm(this.#host.timeouts.httpRequest);
-    else if (this.#emptying) this.#close();
     else this.#arm(this.#host.timeouts.httpKeepAlive);
   }
 
@@ -239,7 +236,9 @@ export class ClientConnection {
 
   #late(): void {
     if (this.#firstByteAt === undefined) {
-      this.#closeNow();
+      // A client that asks again at this very moment is to see an end, not a reset.
+      if (this.#latest) this.#linger();
+      else this.#closeNow();
       return;
     }
     const error = new VaneError('CLIENT_TIMEOUT', 'client did not send a whole request head in time');
@@ -252,7 +251,14 @@ export class ClientConnection {
     this.#cancelTimer?.();
     const saidAll = this.#latest?.complete && this.#waiting.length === 0 && !this.#broken && !this.#last;
     if (saidAll) Socket.prototype.destroySoon.call(this.#socket);
-    else closeGently(this.#socket, this.#clock);
+    else this.#linger();
+  }
+
+  /** The client may still say something, which nobody takes any more. */
+  #linger(): void {
+    this.#closing = true;
+    this.#cancelTimer?.();
+    closeGently(this.#socket, this.#clock);
   }
 
   /** Without a word: nothing was asked. */

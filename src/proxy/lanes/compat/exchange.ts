@@ -93,7 +93,7 @@ export class CompatExchange implements Exchange {
     this.#limitTaking();
   }
 
-  async forward(attempt: Attempt): Promise<AttemptOutcome> {
+  forward(attempt: Attempt): void {
     const { incoming, reply, socket, first, clock, clientTimeout, body } = this.#input;
     const made = new ServerAttempt(attempt, {
       head: this.head,
@@ -107,11 +107,7 @@ export class CompatExchange implements Exchange {
       onStalled: (error) => this.abort(error),
     });
     this.#attempt = made;
-    const outcome = await made.run(this.aborted);
-    // A tunnel stays what it was; an attempt that failed may be followed by another.
-    if (!made.tunnelled) this.#attempt = undefined;
-    if (!outcome.error || outcome.responseStarted) this.#end();
-    return outcome;
+    void made.run(this.aborted).then((outcome) => this.#attempted(attempt, outcome));
   }
 
   destroy(error: VaneError): void {
@@ -127,6 +123,13 @@ export class CompatExchange implements Exchange {
     this.aborted = error;
     this.#attempt?.cancel(error);
     this.onAborted?.(error);
+  }
+
+  #attempted(attempt: Attempt, outcome: AttemptOutcome): void {
+    // A tunnel stays what it was; an attempt that failed may be followed by another.
+    if (!this.tunnelled) this.#attempt = undefined;
+    if (!outcome.error || outcome.responseStarted) this.#end();
+    attempt.ended(outcome);
   }
 
   get #over(): boolean {

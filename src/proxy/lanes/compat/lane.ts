@@ -48,8 +48,8 @@ export class CompatLane implements Lane {
     this.#connections.set(socket, new ClientConnection(socket, this.#host, this.#clock, forget));
   }
 
-  closeIdle(): void {
-    for (const connection of [...this.#connections.values()]) connection.closeIdle();
+  hurryIdle(): void {
+    for (const connection of this.#connections.values()) connection.hurryIdle();
   }
 
   destroy(reason: VaneError): void {

@@ -1,12 +1,15 @@
 import type { Refused } from '../../request/strict.ts';
-import { valuesOf } from '../compat/request-head.ts';
 import { type ResponseHead, readResponseHead } from '../compat/response-head.ts';
 import type { BodyLength } from './body-reader.ts';
 import { readConnectionOptions } from './connection-options.ts';
 import type { HeadParser } from './head-parser.ts';
 
 /** What a server's final answer begins with, and how it goes on. */
-export interface Answer extends ResponseHead {
+export interface Answer {
+  /** As the client gets it: end-to-end fields and Content-Length. Flat: name, then value. */
+  readonly headers: readonly string[];
+  /** Its end is known without closing the connection: it has a length, or no body. */
+  readonly framed: boolean;
   readonly length: BodyLength;
   /** The connection may carry another request after it. */
   readonly reusable: boolean;
@@ -19,18 +22,17 @@ export function readAnswer(method: string, parsed: HeadParser): Answer | Refused
   const { httpVersion, headers } = parsed;
   const head = readResponseHead(method, parsed);
   if ('refused' in head) return head;
-  const [length] = valuesOf(headers, 'content-length');
-  if (length !== undefined && !DIGITS.test(length)) return { refused: 'bad Content-Length' };
-  const options = readConnectionOptions(httpVersion, headers);
-  const bodyLength = lengthOf(head, length, headers);
-  const reusable = options.persistent && bodyLength !== 'close' && !head.contradictory;
-  return { ...head, length: bodyLength, reusable };
+  if (head.length !== undefined && !DIGITS.test(head.length)) return { refused: 'bad Content-Length' };
+  const length = lengthOf(head);
+  const { persistent } = readConnectionOptions(httpVersion, headers);
+  const reusable = persistent && length !== 'close' && !head.contradictory;
+  return { headers: head.headers, framed: head.framed, length, reusable };
 }
 
-function lengthOf(head: ResponseHead, length: string | undefined, headers: readonly string[]): BodyLength {
-  if (head.bodyless) return 0;
+function lengthOf({ bodyless, length, chunked }: ResponseHead): BodyLength {
+  if (bodyless) return 0;
   if (length !== undefined) return Number(length);
-  return valuesOf(headers, 'transfer-encoding').length > 0 ? 'chunked' : 'close';
+  return chunked ? 'chunked' : 'close';
 }
 
 /** Whether a 101 switches to WebSocket. */

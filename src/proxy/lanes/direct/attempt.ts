@@ -28,7 +28,6 @@ export class ServerAttempt implements LineUser, BodySink {
   readonly #exchange: DirectExchange;
   readonly #startedAt: number;
   readonly #clientTimeout: number;
-  readonly #outcome = Promise.withResolvers<AttemptOutcome>();
   #connecting: AbortController | undefined;
   #line: ServerLine | undefined;
   #answer: Answer | undefined;
@@ -59,12 +58,12 @@ export class ServerAttempt implements LineUser, BodySink {
   }
 
   /** @param aborted why there is nothing left to try */
-  run(aborted: VaneError | undefined): Promise<AttemptOutcome> {
+  run(aborted: VaneError | undefined): void {
     const { connections, fresh } = this.#attempt;
     this.#attempt.cancel = (reason) => this.cancel(reason);
     if (aborted) {
       this.#finish(aborted);
-      return this.#outcome.promise;
+      return;
     }
     const within = isRepeatable(this.#exchange.head) ? undefined : SURELY_GOOD_MS;
     const idle = fresh ? undefined : connections.takeIdle(within);
@@ -73,7 +72,6 @@ export class ServerAttempt implements LineUser, BodySink {
       this.#connectMs = 0;
       this.#send(idle, this.#startedAt);
     } else void this.#connect();
-    return this.#outcome.promise;
   }
 
   /** Ends it now; an answer that has begun breaks off for the client. */
@@ -196,6 +194,7 @@ export class ServerAttempt implements LineUser, BodySink {
     const line = this.#line;
     for (let at = 0; line && at < bytes.length && !this.#done; at = line.parser.end) {
       const progress = line.parser.read(bytes, at);
+      // A head that drips in is waited for no longer than one that does not come at all, as in HAProxy.
       if (progress === 'more') break;
       if (progress !== 'done') {
         this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer is no HTTP: ${progress} head`));
@@ -207,11 +206,11 @@ export class ServerAttempt implements LineUser, BodySink {
       else this.#begin(line);
       if (this.#answer || this.tunnel) return end;
     }
-    this.#moved();
     return bytes.length;
   }
 
   #inform(status: number, headers: readonly string[]): void {
+    this.#moved();
     // The client's own expectation has been met before the body was read.
     if (status !== 100) this.#exchange.inform(status, interimHeaders(headers));
   }
@@ -316,8 +315,7 @@ export class ServerAttempt implements LineUser, BodySink {
       this.#connecting?.abort(error);
       if (!this.#whole) this.#drop();
     }
-    this.#exchange.attempted(outcome);
-    this.#outcome.resolve(outcome);
+    this.#exchange.attempted(this.#attempt, outcome);
   }
 
   #drop(): void {

@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../core/clock.ts';
 import { VaneError } from '../../../core/errors.ts';
+import type { Member } from '../../plane/crowd.ts';
 import { errorAnswer } from '../../request/answers.ts';
 import { clientAddress } from '../../tcp/client-address.ts';
+import { SocketReader } from '../../tcp/socket-reader.ts';
 import { cut } from '../compat/cut.ts';
 import { closeGently } from '../compat/linger.ts';
 import { renderClosing } from '../compat/local-answer.ts';
@@ -29,7 +31,8 @@ export interface LaneSite {
  * One client's connection: hands its requests to the host one after another, times the client between and inside
  * heads, and turns away what is no request. What comes behind a request stays unread until that is over.
  */
-export class ClientConnection implements ClientSide {
+export class ClientConnection implements ClientSide, Member {
+  place = -1;
   readonly socket: Socket;
   readonly out: MessageWriter;
   readonly timer: LazyTimer;
@@ -38,6 +41,7 @@ export class ClientConnection implements ClientSide {
   readonly #host: LaneHost;
   readonly #client: ClientAddress;
   readonly #secure: boolean;
+  readonly #reader: SocketReader;
   readonly #parser = new HeadParser('request');
   #current: DirectExchange | undefined;
   /** What has come behind the current request. */
@@ -54,8 +58,6 @@ export class ClientConnection implements ClientSide {
   #paused = false;
   /** No further request is taken. */
   #closing = false;
-  /** It is not to wait for another request. */
-  #emptying = false;
   /** Requests are being taken up, one after the other. */
   #taking = false;
 
@@ -78,8 +80,10 @@ export class ClientConnection implements ClientSide {
     });
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
-    socket.on('data', this.#onData);
     this.timer.set(host.timeouts.httpRequest, clock.now());
+    this.#reader = SocketReader.of(socket);
+    this.#reader.sink = this.#onData;
+    this.#reader.start();
   }
 
   get clientTimeout(): number {
@@ -98,15 +102,16 @@ export class ClientConnection implements ClientSide {
     const stop = this.#isFull();
     if (stop === this.#paused || this.#closing) return;
     this.#paused = stop;
-    if (stop) this.socket.pause();
-    else this.socket.resume();
+    if (!stop) this.#reader.start();
+    else if (this.#current?.body?.taken === true) this.socket.pause();
+    else this.#reader.hold();
   }
 
   handOver(): Buffer | undefined {
     const { socket } = this;
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
-    socket.off('data', this.#onData);
+    this.#reader.sink = undefined;
     const rest = this.#rest;
     this.#rest = undefined;
     this.#received -= rest?.length ?? 0;
@@ -123,10 +128,10 @@ export class ClientConnection implements ClientSide {
     else if (!this.#taking) this.#take(true);
   }
 
-  /** Ends it as soon as it is between two requests. */
-  closeIdle(): void {
-    this.#emptying = true;
-    if (this.#asked && !this.#current && this.#firstByteAt === undefined) this.#closeNow();
+  /** If it is between two requests, it waits for the next as long as the host says now. */
+  hurryIdle(): void {
+    if (this.#closing || !this.#asked || this.#current || this.#firstByteAt !== undefined) return;
+    this.timer.set(this.#host.timeouts.httpKeepAlive, this.clock.now());
   }
 
   destroy(reason: VaneError): void {
@@ -145,6 +150,9 @@ export class ClientConnection implements ClientSide {
       this.#take(false);
     } else if (!body || body.complete) this.#keep(bytes);
     else if (!this.#readBody(body, bytes)) this.#current.abort(invalid('bad chunk'));
+    // The next read overwrites what waits.
+    if (this.#rest?.buffer === bytes.buffer) this.#rest = Buffer.from(this.#rest);
+    this.#current?.body?.keep();
     this.flow();
   };
 
@@ -204,7 +212,7 @@ export class ClientConnection implements ClientSide {
   /** Waits for the next request, or for the rest of its head. */
   #wait(): void {
     if (this.#firstByteAt !== undefined) return;
-    if (this.#emptying || this.#ended) this.#close(true);
+    if (this.#ended) this.#close(true);
     else this.timer.set(this.#host.timeouts.httpKeepAlive, this.clock.now());
   }
 
@@ -273,7 +281,7 @@ export class ClientConnection implements ClientSide {
     if (status === undefined) this.socket.destroy();
     else {
       this.out.writeText(renderClosing(errorAnswer(status), this.clock.wall()));
-      closeGently(this.socket, this.clock);
+      this.#linger();
     }
     this.#host.refused({
       client: this.#client,
@@ -287,8 +295,11 @@ export class ClientConnection implements ClientSide {
 
   #late(): void {
     if (this.#current) this.#current.late();
-    else if (this.#firstByteAt === undefined) this.#closeNow();
-    else {
+    else if (this.#firstByteAt === undefined) {
+      // A client that asks again at this very moment is to see an end, not a reset.
+      if (this.#asked) this.#close(false);
+      else this.#closeNow();
+    } else {
       const message = 'client did not send a whole request head in time';
       this.#refuse(408, new VaneError('CLIENT_TIMEOUT', message));
     }
@@ -302,8 +313,15 @@ export class ClientConnection implements ClientSide {
     this.#closing = true;
     this.#rest = undefined;
     this.timer.stop();
-    if (saidAll) this.socket.destroySoon();
-    else closeGently(this.socket, this.clock);
+    if (!saidAll) this.#linger();
+    // Everything is on its way: the end follows it by itself, and shutting down first would only take longer.
+    else if (this.out.flushed && !this.#secure) this.socket.destroy();
+    else this.socket.destroySoon();
+  }
+
+  #linger(): void {
+    this.#reader.sink = undefined;
+    closeGently(this.socket, this.clock);
   }
 
   /** Without a word: nothing was asked. */
@@ -316,9 +334,12 @@ export class ClientConnection implements ClientSide {
   #closed(): void {
     this.timer.stop();
     const current = this.#current;
-    const error = aborted('client closed the connection');
-    if (current && !current.tunnelled) current.abort(error);
-    else if (!current && !this.#closing && this.#firstByteAt !== undefined) this.#refuse(undefined, error);
+    // Errors are dear: most connections end with nothing to be told.
+    if (current) {
+      if (!current.tunnelled) current.abort(aborted('client closed the connection'));
+    } else if (!this.#closing && this.#firstByteAt !== undefined) {
+      this.#refuse(undefined, aborted('client closed the connection'));
+    }
     this.#closing = true;
     this.#rest = undefined;
   }

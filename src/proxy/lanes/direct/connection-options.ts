@@ -1,3 +1,5 @@
+import { connectionWords } from '../../request/connection-words.ts';
+
 /** What a head says about its connection and message (RFC 9110, sections 7.6.1 and 7.8; RFC 9112, section 9.3). */
 export interface ConnectionOptions {
   /** It may be used for another message, as far as this side is concerned. */
@@ -31,8 +33,7 @@ export function readConnectionOptions(httpVersion: string, headers: readonly str
     switch (name.toLowerCase()) {
       case 'connection':
       case 'proxy-connection':
-        for (const option of value.toLowerCase().split(',')) {
-          const word = option.trim();
+        for (const word of connectionWords(value)) {
           close ||= word === 'close';
           keepAlive ||= word === 'keep-alive';
           upgrade ||= word === 'upgrade';

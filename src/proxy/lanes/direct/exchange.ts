@@ -116,9 +116,9 @@ export class DirectExchange implements Exchange {
     out.onFlushed(() => this.#end());
   }
 
-  forward(attempt: Attempt): Promise<AttemptOutcome> {
+  forward(attempt: Attempt): void {
     this.#attempt = new ServerAttempt(attempt, this);
-    return this.#attempt.run(this.aborted);
+    this.#attempt.run(this.aborted);
   }
 
   destroy(error: VaneError): void {
@@ -179,13 +179,15 @@ export class DirectExchange implements Exchange {
     this.side.out.begin(renderAnswer(status, reason, headers, { connection, chunked, date }), chunked);
   }
 
-  /** Told by an attempt that has ended, before it tells its outcome. */
-  attempted({ error, responseStarted }: AttemptOutcome): void {
+  /** Told by the server's side of an attempt that it has ended. */
+  attempted(attempt: Attempt, outcome: AttemptOutcome): void {
     this.body?.stop();
     this.side.timer.clear();
     // A tunnel stays what it was; an attempt that failed may be followed by another.
     if (!this.tunnelled) this.#attempt = undefined;
-    if (!error || responseStarted) this.#end();
+    attempt.ended(outcome);
+    // What comes behind this request is taken up only now.
+    if (!outcome.error || outcome.responseStarted) this.#end();
   }
 
   #end(): void {

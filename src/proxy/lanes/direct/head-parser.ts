@@ -110,7 +110,8 @@ export class HeadParser {
     let progress: HeadProgress = this.#scan(bytes, base);
     if (progress === 'more') {
       if (this.#read < MAX_HEAD_BYTES) {
-        this.#held = base === 0 ? bytes : bytes.subarray(base);
+        // What has been put together is nobody else's; what was read will be overwritten.
+        this.#held = this.#held ? bytes : Buffer.from(bytes.subarray(base));
         return progress;
       }
       progress = 'large';
@@ -257,9 +258,10 @@ export class HeadParser {
       this.httpVersion = this.#minor === 1 ? '1.1' : '1.0';
       if (this.#kind === 'request') {
         // Most are: the literal's hash is known, for all who look it up in sets.
-        this.method = text.startsWith('GET ') ? 'GET' : text.slice(0, first);
+        const isGet = text.startsWith('GET ');
+        this.method = isGet ? 'GET' : text.slice(0, first);
         this.target = text.slice(first + 1, second);
-        if (!KNOWN_METHODS.has(this.method)) return false;
+        if (!isGet && !KNOWN_METHODS.has(this.method)) return false;
       } else {
         this.status = this.#code;
         this.reason = text.slice(first, second);

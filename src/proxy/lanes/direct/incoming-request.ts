@@ -1,4 +1,4 @@
-import { readFraming } from '../../request/strict.ts';
+import { frameOf } from '../../request/strict.ts';
 import { parseTarget } from '../../request/target.ts';
 import { type BodyFraming, wantsWebSocket } from '../compat/request-head.ts';
 import type { RequestHead } from '../lane.ts';
@@ -31,7 +31,7 @@ export function readIncoming(parsed: HeadParser, secure: boolean): IncomingReque
   const { method, target, httpVersion, headers } = parsed;
   if (method === 'CONNECT') return { status: 400, refused: 'CONNECT, but this is no forward proxy' };
   const parts = parseTarget(method, target);
-  const framing = readFraming(httpVersion, parts, headers);
+  const framing = frameOf(httpVersion, parts, headers);
   if ('refused' in framing) return { status: 400, refused: framing.refused };
   if (!parts) return { status: 400, refused: 'request-target not understood' };
   const options = readConnectionOptions(httpVersion, headers);

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import type { VaneError } from '../../../core/errors.ts';
+import { Crowd } from '../../plane/crowd.ts';
 import type { Lane, LaneHost } from '../host.ts';
 import { ClientConnection, type LaneSite } from './client-connection.ts';
 import { DateText } from './date-text.ts';
@@ -12,7 +13,7 @@ import { DateText } from './date-text.ts';
  */
 export class DirectLane implements Lane {
   readonly #site: LaneSite;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Crowd<ClientConnection>();
 
   constructor(host: LaneHost, { clock }: { readonly clock: Clock }) {
     this.#site = { host, clock, dates: new DateText(clock) };
@@ -26,11 +27,11 @@ export class DirectLane implements Lane {
     this.#connections.add(connection);
   }
 
-  closeIdle(): void {
-    for (const connection of [...this.#connections]) connection.closeIdle();
+  hurryIdle(): void {
+    for (const connection of this.#connections.all) connection.hurryIdle();
   }
 
   destroy(reason: VaneError): void {
-    for (const connection of [...this.#connections]) connection.destroy(reason);
+    for (const connection of this.#connections.all) connection.destroy(reason);
   }
 }

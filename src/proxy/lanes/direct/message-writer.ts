@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
-
-/** Bodies up to this length are cheaper to copy into one string with the head than to write by themselves. */
-const COPIED_BYTES = 8_192;
+import { COPIED_BYTES, passOn } from '../../tcp/pass-on.ts';
 
 /**
  * Writes one message after another to a connection: the head together with what there is of the body, and the body
@@ -79,16 +77,8 @@ export class MessageWriter {
     this.bytes += before.length + length + after.length;
     if (length === 0) {
       if (before !== '' || after !== '') socket.write(before + after, 'latin1');
-    } else if (before === '' && after === '') {
-      socket.write(bytes.subarray(from, to));
     } else if (length <= COPIED_BYTES) {
       socket.write(before + bytes.toString('latin1', from, to) + after, 'latin1');
-    } else {
-      socket.cork();
-      if (before !== '') socket.write(before, 'latin1');
-      socket.write(bytes.subarray(from, to));
-      if (after !== '') socket.write(after, 'latin1');
-      socket.uncork();
-    }
+    } else passOn(socket, bytes.subarray(from, to), before, after);
   }
 }

@@ -12,11 +12,16 @@ export interface BodySink {
 
 const EMPTY = Buffer.alloc(0);
 
-/** The body of one request: read as it comes, kept until a server wants it, then passed on. */
+/**
+ * The body of one request: read as it comes, kept until a server wants it, then passed on. Bytes that are pushed are
+ * only lent; whoever lends them says when he takes them back.
+ */
 export class RequestBody {
   readonly #reader = new BodyReader();
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** The last piece held is lent. */
+  #lent = false;
   #sink: BodySink | undefined;
   #taken = false;
   #malformed = false;
@@ -54,10 +59,20 @@ export class RequestBody {
     const { from, to, complete } = reader;
     if (this.#sink) this.#pass(this.#sink, bytes, from, to, complete);
     else if (to > from) {
+      this.keep();
       this.#held.push(bytes.subarray(from, to));
       this.#heldBytes += to - from;
+      this.#lent = true;
     }
     return end;
+  }
+
+  /** What was pushed last is going to be overwritten. */
+  keep(): void {
+    if (!this.#lent) return;
+    this.#lent = false;
+    const piece = this.#held.pop();
+    if (piece) this.#held.push(Buffer.from(piece));
   }
 
   /** Passes on what there is and what comes. The sink hears at least once. */
@@ -67,6 +82,7 @@ export class RequestBody {
     const { complete } = this;
     this.#held = [];
     this.#heldBytes = 0;
+    this.#lent = false;
     const last = pieces.pop() ?? EMPTY;
     for (const piece of pieces) this.#pass(sink, piece, 0, piece.length, false);
     this.#pass(sink, last, 0, last.length, complete);

@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
+import { SocketReader } from '../../tcp/socket-reader.ts';
+import { SocketSlot } from '../../tcp/socket-slot.ts';
 import { BodyReader } from './body-reader.ts';
 import { HeadParser } from './head-parser.ts';
 import { MessageWriter } from './message-writer.ts';
 
 /** Who uses a connection to a server at the moment. */
 export interface LineUser {
+  /** What it wants to keep it copies, and what it passes on it writes by `passOn`. */
   onData(bytes: Buffer): void;
   /** The server has ended its side. */
   onEnd(): void;
@@ -23,14 +26,15 @@ export class ServerLine {
   readonly out: MessageWriter;
   readonly parser = new HeadParser('response');
   readonly body = new BodyReader();
-  user: LineUser | undefined;
+  readonly #reader: SocketReader;
+  #user: LineUser | undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     this.out = new MessageWriter(socket);
+    this.#reader = SocketReader.of(socket);
     // Always there: an error that nobody waits for must not be uncaught.
     socket.on('error', (error) => this.user?.onBroken(error.message));
-    socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
     socket.on('drain', this.#onDrain);
@@ -46,6 +50,16 @@ export class ServerLine {
     return line;
   }
 
+  get user(): LineUser | undefined {
+    return this.#user;
+  }
+
+  /** While there is none, bytes go to the socket's stream, for others to hear of. */
+  set user(user: LineUser | undefined) {
+    this.#user = user;
+    this.#reader.sink = user && this.#onData;
+  }
+
   /** Makes it ready for a request. */
   begin(user: LineUser): void {
     this.user = user;
@@ -56,8 +70,7 @@ export class ServerLine {
   /** Takes its hands off the socket for good. */
   release(): void {
     this.user = undefined;
-    LINES.delete(this.socket);
-    this.socket.off('data', this.#onData);
+    LINES.set(this.socket, undefined);
     this.socket.off('end', this.#onEnd);
     this.socket.off('close', this.#onClose);
     this.socket.off('drain', this.#onDrain);
@@ -69,4 +82,4 @@ export class ServerLine {
   readonly #onDrain = () => this.user?.onDrain();
 }
 
-const LINES = new WeakMap<Socket, ServerLine>();
+const LINES = new SocketSlot<ServerLine>();

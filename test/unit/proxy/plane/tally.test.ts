@@ -147,6 +147,11 @@ describe('countAttempt', () => {
       attempt('UPSTREAM_CLOSED', { status: 200 }),
       { connect: 1, eresp: 1, srvAbrt: 1 },
     ],
+    [
+      'a server that broke a relay off',
+      attempt('UPSTREAM_CLOSED', { relayed: true }),
+      { connect: 1, eresp: 1, srvAbrt: 1 },
+    ],
     ['a slow server', attempt('UPSTREAM_TIMEOUT'), { connect: 1, eresp: 1 }],
     [
       'a server that got slow',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { eligible } from '../../../../src/balance/algorithms.ts';
 import type { ServerSnapshot } from '../../../../src/balance/server.ts';
 import type { ErrorCode, VaneError } from '../../../../src/core/errors.ts';
-import type { AttemptOutcome } from '../../../../src/proxy/lanes/lane.ts';
+import type { Attempt, AttemptOutcome } from '../../../../src/proxy/lanes/lane.ts';
 import { mayRepeat } from '../../../../src/proxy/request/retry.ts';
 import { settle } from '../../../helpers/fake-clock.ts';
 import { requestHead, serverSnapshot } from '../fixtures.ts';
@@ -95,28 +95,35 @@ class Watched {
   constructor(scene: LifeScene, meetings: readonly Meeting[], method: string, world: World) {
     this.#method = method;
     this.#world = world;
-    this.plays = meetings.map(
-      ({ play, servers, abort, takes }): Play =>
-        async (attempt) => {
-          this.#meet(attempt.server.id, attempt.fresh);
-          if (takes > 0) {
-            const { promise, resolve } = Promise.withResolvers<VaneError | undefined>();
-            const cancel = scene.clock.after(takes, () => resolve(undefined));
-            attempt.cancel = resolve;
-            const error = await promise;
-            cancel();
-            attempt.cancel = undefined;
-            if (error) return this.#note(await fails(error.code)(attempt));
-          }
-          if (servers) {
-            world.servers = servers;
-            scene.backend.setServers(servers);
-          }
-          const exchange = this.running?.exchange;
-          if (abort && !exchange?.aborted) exchange?.abort(abort);
-          return this.#note(await play(attempt));
-        },
-    );
+    this.plays = meetings.map((meeting) => (attempt) => {
+      this.#meet(attempt.server.id, attempt.fresh);
+      // A lane can break its word only at once.
+      return meeting.takes > 0 && meeting.play !== boom
+        ? this.#later(scene, attempt, meeting)
+        : this.#now(scene, attempt, meeting);
+    });
+  }
+
+  async #later(scene: LifeScene, attempt: Attempt, meeting: Meeting): Promise<AttemptOutcome> {
+    const { promise, resolve } = Promise.withResolvers<VaneError | undefined>();
+    const cancel = scene.clock.after(meeting.takes, () => resolve(undefined));
+    attempt.cancel = resolve;
+    const error = await promise;
+    cancel();
+    attempt.cancel = undefined;
+    if (error) return this.#note(await fails(error.code)(attempt));
+    return await this.#now(scene, attempt, meeting);
+  }
+
+  #now(scene: LifeScene, attempt: Attempt, { play, servers, abort }: Meeting) {
+    if (servers) {
+      this.#world.servers = servers;
+      scene.backend.setServers(servers);
+    }
+    const exchange = this.running?.exchange;
+    if (abort && !exchange?.aborted) exchange?.abort(abort);
+    const outcome = play(attempt);
+    return outcome instanceof Promise ? outcome.then((late) => this.#note(late)) : this.#note(outcome);
   }
 
   #meet(id: string, fresh: boolean): void {

@@ -59,9 +59,9 @@ export class LifeScene {
     const exchange = new ScriptedExchange(() => this.clock.now(), script, head);
     prepare(exchange);
     const running: Running = { exchange, over: false };
-    void new HttpLife(this.site, exchange).run().then(() => {
+    new HttpLife(this.site, exchange, () => {
       running.over = true;
-    });
+    }).begin();
     await settle();
     return running;
   }

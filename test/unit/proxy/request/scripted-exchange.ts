@@ -50,14 +50,19 @@ export class ScriptedExchange implements Exchange {
     this.ends.push('respond');
   }
 
-  async forward(attempt: Attempt): Promise<AttemptOutcome> {
+  forward(attempt: Attempt): void {
     this.attempts.push(attempt);
     this.times.push(this.#now());
     const play = this.#script.shift() ?? succeeds();
-    const outcome = await play(attempt);
+    const outcome = play(attempt);
+    if (outcome instanceof Promise) void outcome.then((late) => this.#ended(attempt, late));
+    else this.#ended(attempt, outcome);
+  }
+
+  #ended(attempt: Attempt, outcome: AttemptOutcome): void {
     attempt.cancel = undefined;
     if (!outcome.error) this.ends.push('whole answer');
-    return outcome;
+    attempt.ended(outcome);
   }
 
   destroy(): void {
