@@ -5,7 +5,7 @@ import { AccessLog } from './observe/access-log.ts';
 import { stdoutLines } from './observe/line-output.ts';
 import { createLog } from './observe/log.ts';
 import { Plane } from './proxy/plane/plane.ts';
-import { WorkerChannel } from './proxy/plane/worker-channel.ts';
+import { PROTOCOL, WorkerChannel } from './proxy/plane/worker-channel.ts';
 
 /**
  * A worker process: one data plane, and the line to the control process that has forked it. Whatever it does, it has
@@ -35,6 +35,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as co
   process.on(signal, () => {
     if (!process.connected && (signal === 'SIGINT' || signal === 'SIGTERM')) void end(0);
   });
+}
+
+// Vane was replaced on disk since the control process began, and is too different now.
+if (process.argv[2] !== PROTOCOL) {
+  log.error({ pid: process.pid }, 'worker is of a version that the running one cannot use: restart Vane');
+  await end(1);
 }
 
 const channel = new WorkerChannel({

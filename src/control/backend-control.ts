@@ -48,6 +48,8 @@ export class BackendControl {
   #set: ServerSet;
   /** The servers that the last change was about; the same array as long as nothing about them changes. */
   #seen: readonly ServerSnapshot[] = [];
+  /** Clock ms of the next end of a drain, and its timer. */
+  #tickAt: number | undefined;
   #cancelTick: Cancel | undefined;
 
   constructor(config: BackendConfig, deps: BackendControlDeps) {
@@ -133,13 +135,23 @@ export class BackendControl {
     this.#cancelTick = undefined;
   }
 
+  /** Whether the load balancer checks any of its servers itself. */
+  get checked(): boolean {
+    const check = (source: ServerSource) => source.check !== undefined;
+    return this.config.servers.some(check) || [...this.#leaving.values()].some(({ source }) => check(source));
+  }
+
   /** What the load balancer is to check itself. */
   *targets(): Iterable<ServerCheckTarget> {
+    if (!this.checked) return;
     for (const { id, snapshot } of this.members.all()) {
       const check = this.#sourceOf(snapshot)?.check;
+      if (!check) continue;
       const { address, port } = snapshot;
       const { httpchk, timeout } = this.config;
-      if (check) yield { id: `${this.name}/${id}`, address, port, check, httpchk, timeout: timeout.check };
+      // As in HAProxy, another port speaks in the clear.
+      const tls = check.port === undefined ? snapshot.tls : undefined;
+      yield { id: `${this.name}/${id}`, address, port, check, httpchk, tls, timeout: timeout.check };
     }
   }
 
@@ -219,13 +231,13 @@ export class BackendControl {
 
   #answered(source: DomainSource, { endpoints, excluded }: DiscoveredSet): void {
     this.#exclusions.note(source.key, excluded);
-    const why = new Map(excluded.map((one) => [`${one.address} ${one.port}`, one.why]));
     const candidates = endpointCandidates(source, endpoints);
     const reasons: Reasons = {
       present: `found by ${source.domain}`,
       absent: (id) => {
-        const snapshot = this.members.get(id)?.snapshot;
-        return why.get(`${snapshot?.address} ${snapshot?.port}`) ?? `no longer found by ${source.domain}`;
+        const gone = this.members.get(id)?.snapshot;
+        const left = excluded.find(({ address, port }) => address === gone?.address && port === gone.port);
+        return left?.why ?? `no longer found by ${source.domain}`;
       },
     };
     if (this.#step || !this.#awaited.has(source.key)) {
@@ -260,7 +272,8 @@ export class BackendControl {
     const servers = this.members.snapshots();
     if (transitions.length === 0 && servers === this.#seen) return;
     this.#seen = servers;
-    const open = servers.filter(({ admission }) => admission === 'open').length;
+    let open = 0;
+    for (const { admission } of servers) if (admission === 'open') open++;
     for (const transition of transitions) {
       this.drains.record(transition);
       logTransition(this.#deps.log, this.name, transition, open);
@@ -292,9 +305,11 @@ export class BackendControl {
   }
 
   #armTick(): void {
+    const deadline = this.members.nextDeadline();
+    if (this.#cancelTick && deadline === this.#tickAt) return;
     this.#cancelTick?.();
     this.#cancelTick = undefined;
-    const deadline = this.members.nextDeadline();
+    this.#tickAt = deadline;
     if (deadline === undefined) return;
     const { clock } = this.#deps;
     // Timers may fire a fraction early; a whole millisecond avoids spinning on it.

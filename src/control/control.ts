@@ -47,6 +47,8 @@ export class Control implements Part {
   readonly #checks: ServerChecks;
   readonly #unsubscribe: Cancel;
   readonly #backends = new Map<string, BackendControl>();
+  /** Those some of whose servers are checked. */
+  readonly #checked = new WeakSet<BackendControl>();
   #config: RuntimeConfig | undefined;
   #listening: readonly Listening[] = [];
   #stopping: Promise<void> | undefined;
@@ -110,7 +112,11 @@ export class Control implements Part {
       this.#restore(replaced);
       throw error;
     }
-    for (const backend of replaced.values()) backend?.stop();
+    for (const [name, backend] of replaced) {
+      if (!backend) continue;
+      backend.stop();
+      this.#checks.set(name, this.#backends.get(name)?.targets() ?? []);
+    }
     this.#config = next;
     this.#follow(next);
     for (const { name, set } of fresh) {
@@ -121,7 +127,7 @@ export class Control implements Part {
   }
 
   /** All there is to show; `process` is what control does not know of itself. */
-  async view(process: ProcessFacts): Promise<SystemView> {
+  async view(process: ProcessFacts): Promise<Omit<SystemView, 'mysqlVips'>> {
     const counters = await this.#line.collect();
     const now = this.#options.clock.now();
     const stopping = this.#stopping !== undefined;
@@ -138,7 +144,7 @@ export class Control implements Part {
     };
   }
 
-  /** Lets the data plane finish what it has until the deadline, then ends everything. Idempotent. */
+  /** Lets the data plane finish what it has, after `grace` and until the deadline; then ends everything. Idempotent. */
   stop(deadline: number): Promise<void> {
     this.#stopping ??= this.#stop(deadline);
     return this.#stopping;
@@ -146,7 +152,10 @@ export class Control implements Part {
 
   async #stop(deadline: number): Promise<void> {
     const { clock, log } = this.#options;
+    const grace = Math.min(this.#config?.global.grace ?? 0, deadline - clock.now());
     try {
+      // Not ready any more, but at work: whoever sends connections here gets time to notice.
+      if (grace > 0) await sleep(clock, grace);
       const cut = await this.#line.drain(Math.max(0, deadline - clock.now()));
       if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
     } finally {
@@ -192,6 +201,8 @@ export class Control implements Part {
       this.#backends.get(name)?.stop();
       if (before) this.#backends.set(name, before);
       else this.#backends.delete(name);
+      // Those that were to come may have had their servers checked already.
+      this.#checks.set(name, before?.targets() ?? []);
     }
     const { resolvers, release } = this.#sections.update(this.#config?.resolvers ?? []);
     this.#watchers.update(resolvers);
@@ -209,20 +220,25 @@ export class Control implements Part {
       }
       backend.stop();
       this.#backends.delete(name);
+      this.#checks.set(name, []);
     }
-    this.#setTargets();
   }
 
-  /** Has exactly this backend's servers checked, and takes over what is known of them already. */
+  /**
+   * Has exactly this backend's servers checked, and takes over what is known of them already. Called at every change of
+   * its servers, so it touches no other backend.
+   */
   #syncChecks(backend: BackendControl): void {
-    if (this.#backends.get(backend.name) !== backend) return;
-    this.#setTargets();
-    for (const { id } of [...backend.members.all()]) {
-      backend.health(id, this.#checks.state(`${backend.name}/${id}`));
+    const { name, checked } = backend;
+    if (this.#backends.get(name) !== backend) return;
+    const before = this.#checked.has(backend);
+    if (checked) this.#checked.add(backend);
+    else this.#checked.delete(backend);
+    if (!checked && !before) return;
+    this.#checks.set(name, backend.targets());
+    for (const { id, state } of backend.members.all()) {
+      const facts = checked ? this.#checks.state(`${name}/${id}`) : undefined;
+      if (state.facts.health.up !== (facts?.up ?? true)) backend.health(id, facts);
     }
-  }
-
-  #setTargets(): void {
-    this.#checks.set([...this.#backends.values()].flatMap((backend) => [...backend.targets()]));
   }
 }

@@ -52,6 +52,7 @@ const FRONTEND: Kinds<FrontendCounters> = {
   connRateMax: { peakOf: 'connRate' },
   dcon: 'counter',
   intercepted: 'counter',
+  sslFailedHandshake: 'counter',
 };
 
 const WORK: Kinds<WorkCounters> = {

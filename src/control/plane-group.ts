@@ -1,7 +1,7 @@
 import type { ServerSet } from '../balance/server.ts';
 import type { BindAddress } from '../config/runtime.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
 import { type ControlEnd, localChannel } from '../proxy/plane/channel.ts';
@@ -16,6 +16,7 @@ import { shareOfConfig, shareOfSet } from './shares.ts';
 import type { Worker } from './worker.ts';
 import { START_WITHIN_MS, WorkerCrew } from './worker-crew.ts';
 import type { WorkerProcess } from './worker-process.ts';
+import { WorkerReplacement } from './worker-replacement.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
 
@@ -35,6 +36,8 @@ type Settings = Omit<WorkerSettings, 'worker'>;
 /** For a worker to take a configuration; for all of them together a little less than control waits. */
 const LEAD_WITHIN_MS = 6_000;
 const ALL_WITHIN_MS = 9_000;
+/** Workers that are being started have this long to be up when all are to end, ms. */
+const SETTLE_WITHIN_MS = 2_000;
 /** Counters are collected this often, so that little is lost with a worker that dies, ms. */
 const COLLECT_MS = 2_000;
 /** A worker that has not answered so many times on end is stuck. */
@@ -50,6 +53,7 @@ export class PlaneGroup implements Part {
   readonly #options: PlaneGroupOptions;
   readonly #line = localChannel();
   readonly #crew: WorkerCrew;
+  readonly #replacement: WorkerReplacement;
   readonly #sockets: SharedSockets;
   readonly #votes = new IdleVotes<Worker>();
   readonly #silent = new WeakMap<Worker, number>();
@@ -76,6 +80,8 @@ export class PlaneGroup implements Part {
       ended: (worker) => this.#ended(worker),
       news: (worker, message) => this.#hear(worker, message),
     });
+    const within = () => this.#settings.hardStopAfter;
+    this.#replacement = new WorkerReplacement({ crew: this.#crew, log, within });
     this.#line.plane.onMessage((message) => void this.#obey(message));
   }
 
@@ -85,12 +91,12 @@ export class PlaneGroup implements Part {
   }
 
   get workers(): { readonly running: number; readonly restarts: number } {
-    return { running: this.#crew.workers.length, restarts: this.#crew.restarts };
+    return { running: this.#crew.running, restarts: this.#crew.restarts };
   }
 
   /** Lines of access logs that workers had to drop so far. */
   get accessDropped(): number {
-    return this.#crew.workers.reduce((sum, worker) => sum + worker.accessDropped, this.#pastDropped);
+    return this.#crew.all.reduce((sum, worker) => sum + worker.accessDropped, this.#pastDropped);
   }
 
   /** Rejects with INTERNAL when the workers cannot be started; then none is left. */
@@ -109,7 +115,12 @@ export class PlaneGroup implements Part {
   /** Has the workers follow other settings from now on. */
   set(settings: Settings): void {
     this.#settings = settings;
-    for (const worker of this.#crew.workers) worker.set(settings);
+    for (const worker of this.#crew.all) worker.set(settings);
+  }
+
+  /** Has other processes take the places of the workers; see {@link WorkerReplacement.request}. */
+  replaceWorkers(): Promise<void> {
+    return this.#replacement.request();
   }
 
   #obey(message: ToPlane): void {
@@ -177,27 +188,31 @@ export class PlaneGroup implements Part {
     }
   }
 
-  /** Has one more worker take what another has taken already; one that does not is ended. */
+  /** Has one more worker take what another has taken already. */
   async #follow(
     worker: Worker,
     share: ConfigMessage,
     sockets: SocketsByKey,
     deadline: number,
   ): Promise<void> {
-    const { clock, log } = this.#options;
-    const within = Math.max(0, deadline - clock.now());
+    const within = Math.max(0, deadline - this.#options.clock.now());
     try {
-      const answer = await worker.configure(share, sockets, within);
-      if (answer.type === 'applied' || this.#draining) return;
-      log.error({ worker: worker.number, answer }, 'worker refuses what another has taken, and is ended');
-      worker.kill();
+      await this.#give(worker, share, sockets, within);
     } catch (error) {
       // Late or gone. When it is late, it takes the configuration as soon as it can.
-      log.warn(
+      this.#options.log.warn(
         { worker: worker.number, error: messageOf(error) },
         'worker has not taken the configuration yet',
       );
     }
+  }
+
+  /** Rejects with INTERNAL when there is no answer within so many ms, or when it is refused: then it is ended. */
+  async #give(worker: Worker, share: ConfigMessage, sockets: SocketsByKey, within: number): Promise<void> {
+    const answer = await worker.configure(share, sockets, within);
+    if (answer.type === 'applied' || this.#draining) return;
+    worker.kill();
+    throw new VaneError('INTERNAL', `worker ${worker.number} refuses what another has taken, and is ended`);
   }
 
   #commit(message: ConfigMessage): void {
@@ -217,7 +232,7 @@ export class PlaneGroup implements Part {
 
   #note(set: ServerSet): void {
     this.#sets.set(set.backend, set);
-    for (const idle of this.#votes.servers(set, this.#crew.workers)) this.#sayIdle(idle);
+    for (const idle of this.#votes.servers(set, this.#crew.all)) this.#sayIdle(idle);
   }
 
   #release(): void {
@@ -229,17 +244,16 @@ export class PlaneGroup implements Part {
   #setServers(set: ServerSet): void {
     if (!this.#config?.backends.some(({ name }) => name === set.backend)) return;
     const share = shareOfSet(set, this.#options.size);
-    for (const worker of this.#crew.workers) worker.tell({ type: 'servers', set: share });
+    for (const worker of this.#crew.all) worker.tell({ type: 'servers', set: share });
     this.#note(set);
   }
 
-  #started(worker: Worker): void {
+  async #started(worker: Worker): Promise<void> {
     worker.set(this.#settings);
-    if (!this.#config) return;
+    if (!this.#config) return worker.collect(START_WITHIN_MS);
     const config = { ...this.#config, sets: [...this.#sets.values()] };
     const share = shareOfConfig(config, this.#options.size);
-    const deadline = this.#options.clock.now() + START_WITHIN_MS;
-    void this.#follow(worker, share, this.#sockets.all, deadline);
+    return this.#give(worker, share, this.#sockets.all, START_WITHIN_MS);
   }
 
   #ended(worker: Worker): void {
@@ -269,14 +283,14 @@ export class PlaneGroup implements Part {
   /** Resolves to the workers that have not answered. */
   async #collect(): Promise<readonly Worker[]> {
     const silent: Worker[] = [];
-    await Promise.all(this.#crew.workers.map((worker) => worker.collect().catch(() => silent.push(worker))));
+    await Promise.all(this.#crew.all.map((worker) => worker.collect().catch(() => silent.push(worker))));
     return silent;
   }
 
   #counters(): PlaneCounters {
     this.#prune();
     const merged = mergeCounters(
-      this.#crew.workers.map(({ counters }) => counters),
+      this.#crew.all.map(({ counters }) => counters),
       this.#past,
     );
     this.#past = addPeaks(this.#past, merged);
@@ -308,7 +322,7 @@ export class PlaneGroup implements Part {
 
   /** Collects, and ends workers that are stuck: their connections are lost anyway, and the place is needed. */
   async #watch(): Promise<void> {
-    const workers = this.#crew.workers;
+    const workers = this.#crew.all;
     const silent = new Set(await this.#collect());
     for (const worker of workers) {
       const times = silent.has(worker) ? (this.#silent.get(worker) ?? 0) + 1 : 0;
@@ -320,10 +334,18 @@ export class PlaneGroup implements Part {
   }
 
   async #drain(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = clock.now() + withinMs;
     this.#draining = true;
     this.#crew.close();
+    // A worker that is not up yet has sockets that it does not accept on. Were it the last to have them, clients would
+    // be connected and then reset, where they should be refused.
+    await this.#crew.settled(Math.min(withinMs, SETTLE_WITHIN_MS));
     this.#sockets.close();
-    const cut = await Promise.all(this.#crew.workers.map((worker) => worker.drain(withinMs).catch(() => 0)));
+    const left = Math.max(0, deadline - clock.now());
+    const cancel = this.#crew.hurry(left);
+    const cut = await Promise.all(this.#crew.all.map((worker) => worker.drain(left).catch(() => 0)));
+    cancel();
     this.#say({ type: 'drained', cut: cut.reduce((sum, one) => sum + one, 0) });
   }
 }

@@ -44,8 +44,8 @@ export class PlaneLine {
   async configure(config: RuntimeConfig, sets: readonly ServerSet[]): Promise<readonly Listening[]> {
     const generation = ++this.#generation;
     const { frontends, backends, global } = config;
-    const { maxconn } = global;
-    this.#channel.post({ type: 'config', generation, maxconn, frontends, backends, sets });
+    const { maxconn, closeSpread } = global;
+    this.#channel.post({ type: 'config', generation, maxconn, closeSpread, frontends, backends, sets });
     const answer = await this.#answers.wait(`config ${generation}`, ANSWER_WITHIN_MS);
     if (answer.type === 'applied') return answer.listening;
     const { problems = [], why = undefined } = answer.type === 'rejected' ? answer : {};

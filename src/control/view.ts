@@ -3,6 +3,7 @@ import type { ServerState } from '../balance/state.ts';
 import type { BackendConfig } from '../config/runtime.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { ServerCheckFacts } from '../health/server-check.ts';
+import type { MysqlVipView } from '../mysql/view.ts';
 import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy/plane/counters.ts';
 
 /**
@@ -18,6 +19,7 @@ export interface SystemView {
   /** In file order, as are backends. */
   readonly frontends: readonly FrontendView[];
   readonly backends: readonly BackendView[];
+  readonly mysqlVips: readonly MysqlVipView[];
 }
 
 export interface ProcessView {

@@ -20,42 +20,62 @@ export interface WorkerCrewOptions {
   readonly spawn: () => WorkerProcess;
   readonly clock: Clock;
   readonly log: Log;
-  /** A worker is there, and can be told things. */
-  readonly started: (worker: Worker) => void;
+  /** A worker is there: tells it all there is to know. Resolves once it is up; rejects with INTERNAL. */
+  readonly started: (worker: Worker) => Promise<void>;
   /** A worker is no more; it is not among the workers by then. */
   readonly ended: (worker: Worker) => void;
   readonly news: (worker: Worker, message: Extract<FromPlane, { type: 'idle' | 'trouble' }>) => void;
 }
 
 /** A place for one worker at a time. */
-interface Place {
+export interface Place {
   readonly number: number;
   worker: Worker | undefined;
+  /** Is to take the worker's place, and is not up yet. */
+  next: Worker | undefined;
   /** Until the next one is started when this one ends. */
   delay: number;
   cancel: Cancel | undefined;
 }
 
-/** Keeps a number of worker processes running: one that ends is replaced by another, again and again. */
+/**
+ * Keeps a number of worker processes running: one that ends is replaced by another, again and again, and one that
+ * still runs when it is asked for.
+ */
 export class WorkerCrew {
+  readonly places: readonly Place[];
   readonly #options: WorkerCrewOptions;
-  readonly #places: readonly Place[];
+  /** Others have taken their places. */
+  readonly #leaving = new Set<Worker>();
+  /** Resolve when a worker that was started is up, or is not going to be. */
+  readonly #starting = new Set<Promise<void>>();
   #restarts = 0;
   #closing = false;
 
   constructor(options: WorkerCrewOptions) {
     this.#options = options;
-    this.#places = Array.from({ length: options.size }, (_, i) => ({
+    this.places = Array.from({ length: options.size }, (_, i) => ({
       number: i + 1,
       worker: undefined,
+      next: undefined,
       delay: RESTART_MS,
       cancel: undefined,
     }));
   }
 
-  /** Those that run, in order. */
+  /** Those that run and are not leaving, in order. */
   get workers(): readonly Worker[] {
-    return this.#places.flatMap(({ worker }) => worker ?? []);
+    return this.places.flatMap(({ worker, next }) => [worker ?? [], next ?? []].flat());
+  }
+
+  /** All that run. */
+  get all(): readonly Worker[] {
+    return [...this.workers, ...this.#leaving];
+  }
+
+  /** How many places have a worker. */
+  get running(): number {
+    return this.places.filter(({ worker }) => worker).length;
   }
 
   /** Workers started in place of one that had ended. */
@@ -63,9 +83,13 @@ export class WorkerCrew {
     return this.#restarts;
   }
 
+  get closing(): boolean {
+    return this.#closing;
+  }
+
   /** Resolves once all have answered; rejects with INTERNAL when one cannot be started, and then none is left. */
   async start(): Promise<void> {
-    for (const place of this.#places) this.#startAt(place);
+    for (const place of this.places) this.#startAt(place);
     try {
       await Promise.all(this.workers.map((worker) => worker.collect(START_WITHIN_MS)));
     } catch (error) {
@@ -79,35 +103,123 @@ export class WorkerCrew {
   some(): Worker {
     const running = this.workers[0];
     if (running) return running;
-    const [place] = this.#places;
+    const [place] = this.places;
     if (!place) throw new VaneError('INTERNAL', 'there is no place for a worker');
     place.cancel?.();
     this.#restarts++;
     return this.#startAt(place);
   }
 
+  /**
+   * Starts a worker that takes the place of another once it is up. Resolves then, to the other one, which is to be
+   * {@link retire}d; to undefined when that has ended by itself meanwhile. Rejects with INTERNAL when the new one does
+   * not come up, or all are told to end; then the other one stays where it is.
+   */
+  async replace(place: Place): Promise<Worker | undefined> {
+    place.cancel?.();
+    place.cancel = undefined;
+    const next = this.#spawnAt(place);
+    place.next = next;
+    try {
+      await this.#up(next);
+    } catch (error) {
+      next.kill();
+      throw error;
+    }
+    if (this.#closing) throw new VaneError('INTERNAL', 'Vane is stopping');
+    if (place.next !== next) throw new VaneError('INTERNAL', 'it has ended already');
+    const before = place.worker;
+    place.next = undefined;
+    place.worker = next;
+    place.delay = RESTART_MS;
+    if (before) this.#leaving.add(before);
+    return before;
+  }
+
+  /**
+   * Has a worker finish what it has, and end. Resolves when it is no more, to how much had to be cut; undefined: it
+   * ended otherwise.
+   */
+  async retire(worker: Worker, withinMs: number): Promise<number | undefined> {
+    let cut: number | undefined;
+    try {
+      cut = await worker.retire(withinMs);
+      // Its last word, so that nothing it has counted is lost.
+      await worker.collect();
+      worker.leave();
+      await this.#gone([worker]);
+    } catch {
+      // Too late, or gone already, which those who wait for its end are told as well.
+      worker.kill();
+      await worker.over;
+    }
+    return cut;
+  }
+
   /** No worker is started any more. */
   close(): void {
     this.#closing = true;
-    for (const place of this.#places) place.cancel?.();
+    for (const place of this.places) place.cancel?.();
+  }
+
+  /** Waits for those that were started to be up, but no longer than so many ms. */
+  async settled(withinMs: number): Promise<void> {
+    if (this.#starting.size === 0) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(withinMs, resolve);
+    await Promise.race([Promise.all(this.#starting), late]);
+    cancel();
+  }
+
+  /** Ends those that are leaving after so many ms, whatever they were told; returns what takes that back. */
+  hurry(withinMs: number): Cancel {
+    return this.#options.clock.after(withinMs, () => {
+      for (const worker of this.#leaving) worker.kill();
+    });
   }
 
   /** Has them end, and ends them by force when that takes too long. */
   async stop(): Promise<void> {
     this.close();
-    const leaving = this.workers;
-    const over = Promise.all(leaving.map((worker) => worker.over));
+    const leaving = this.all;
     for (const worker of leaving) worker.leave();
+    await this.#gone(leaving);
+  }
+
+  /** Waits for the end of workers that were told so. */
+  async #gone(workers: readonly Worker[]): Promise<void> {
     const cancel = this.#options.clock.after(LEAVE_WITHIN_MS, () => {
-      for (const worker of this.workers) worker.kill();
+      for (const worker of workers) worker.kill();
     });
-    await over;
+    await Promise.all(workers.map((worker) => worker.over));
     cancel();
   }
 
   #startAt(place: Place): Worker {
-    const { clock, log, spawn, started, news } = this.#options;
+    const { log } = this.#options;
     place.cancel = undefined;
+    const worker = this.#spawnAt(place);
+    place.worker = worker;
+    this.#up(worker).catch((error) => {
+      log.warn({ worker: worker.number, error: messageOf(error) }, 'worker has not come up yet');
+    });
+    return worker;
+  }
+
+  /** Rejects with INTERNAL when it is not going to be. */
+  #up(worker: Worker): Promise<void> {
+    const up = this.#options.started(worker);
+    const settled = up
+      .catch(() => undefined)
+      .finally(() => {
+        this.#starting.delete(settled);
+      });
+    this.#starting.add(settled);
+    return up;
+  }
+
+  #spawnAt(place: Place): Worker {
+    const { clock, log, spawn, news } = this.#options;
     const worker: Worker = new Worker({
       number: place.number,
       process: spawn(),
@@ -115,31 +227,39 @@ export class WorkerCrew {
       news: (message) => news(worker, message),
       ended: (why) => this.#ended(place, worker, why),
     });
-    place.worker = worker;
     log.info({ worker: worker.number, pid: worker.pid }, 'worker has been started');
-    started(worker);
     return worker;
   }
 
   #ended(place: Place, worker: Worker, why: string): void {
-    const { clock, log, ended } = this.#options;
-    place.worker = undefined;
-    if (this.#closing) {
-      log.debug({ worker: worker.number, pid: worker.pid, why }, 'worker has ended');
-      ended(worker);
-      return;
-    }
+    const { log, ended } = this.#options;
+    const fields = { worker: worker.number, pid: worker.pid, why };
+    const wasNext = place.next === worker;
+    const isWanted = !this.#leaving.delete(worker) && !wasNext;
+    if (wasNext) place.next = undefined;
+    else if (isWanted) place.worker = undefined;
+    if (this.#closing) log.debug(fields, 'worker has ended');
+    else if (isWanted) this.#lost(place, worker, fields);
+    else log.info(fields, 'worker has ended');
+    // Its place may have become empty while it was to take it.
+    if (!this.#closing && wasNext && !place.worker) this.#armRestart(place);
+    ended(worker);
+  }
+
+  #lost(place: Place, worker: Worker, fields: object): void {
+    const { clock, log } = this.#options;
     if (clock.now() - worker.startedAt >= LONG_LIFE_MS) place.delay = RESTART_MS;
+    const restartMs = place.next ? 0 : place.delay;
+    log.error({ ...fields, restartMs }, 'worker has ended, and its connections with it');
+    if (!place.next) this.#armRestart(place);
+  }
+
+  #armRestart(place: Place): void {
     const { delay } = place;
     place.delay = Math.min(RESTART_MAX_MS, delay * 2);
-    log.error(
-      { worker: worker.number, pid: worker.pid, why, restartMs: delay },
-      'worker has ended, and its connections with it',
-    );
-    place.cancel = clock.after(delay, () => {
+    place.cancel = this.#options.clock.after(delay, () => {
       this.#restarts++;
       this.#startAt(place);
     });
-    ended(worker);
   }
 }

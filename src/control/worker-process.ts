@@ -1,8 +1,9 @@
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
+import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../core/errors.ts';
-import type { FromWorker, ToWorker } from '../proxy/plane/worker-channel.ts';
+import { type FromWorker, PROTOCOL, type ToWorker } from '../proxy/plane/worker-channel.ts';
 import type { BoundSocket } from './bound-socket.ts';
 
 /** A process that runs a data plane, as the control process sees it. */
@@ -19,11 +20,17 @@ export interface WorkerProcess {
   kill(): void;
 }
 
-const ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url));
+/** Source or built, like this file. */
+const ENTRY = fileURLToPath(new URL(`../worker${extname(import.meta.url)}`, import.meta.url));
 
-/** @param lines takes its standard output, which is made of lines */
+/**
+ * Runs what is on disk now: a later version of Vane or of Node than this process, where they were replaced.
+ * @param lines takes its standard output, which is made of lines */
 export function forkWorker(lines: (stdout: Readable) => void): WorkerProcess {
-  const child = fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const child = fork(ENTRY, [PROTOCOL], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
   if (child.stdout) lines(child.stdout);
   return {
     pid: child.pid,

@@ -38,6 +38,7 @@ export class Worker {
   #accessDropped = 0;
   #generation = 0;
   #question = 0;
+  #drained: Promise<number> | undefined;
 
   constructor({ number, process, clock, news, ended }: WorkerOptions) {
     const over = Promise.withResolvers<void>();
@@ -102,11 +103,21 @@ export class Worker {
     if (answer.type === 'counters') this.#counters = answer.counters;
   }
 
-  /** Resolves to how much had to be cut; rejects with INTERNAL. */
-  async drain(withinMs: number): Promise<number> {
+  /**
+   * Has it finish what it has, for the whole of Vane stops. Resolves to how much had to be cut; rejects with INTERNAL.
+   * One that is retired goes on with that.
+   */
+  drain(withinMs: number): Promise<number> {
     this.tell({ type: 'drain', withinMs });
-    const answer = await this.#answers.wait('drained', withinMs + DRAIN_GRACE_MS);
-    return answer.type === 'drained' ? answer.cut : 0;
+    this.#drained ??= this.#emptied(withinMs);
+    return this.#drained;
+  }
+
+  /** Has it finish what it has, for another has taken its place. Otherwise as {@link drain}. */
+  retire(withinMs: number): Promise<number> {
+    this.#process.post({ type: 'retire', withinMs });
+    this.#drained ??= this.#emptied(withinMs);
+    return this.#drained;
   }
 
   /** Closes the line, upon which it ends by itself. */
@@ -116,5 +127,10 @@ export class Worker {
 
   kill(): void {
     this.#process.kill();
+  }
+
+  async #emptied(withinMs: number): Promise<number> {
+    const answer = await this.#answers.wait('drained', withinMs + DRAIN_GRACE_MS);
+    return answer.type === 'drained' ? answer.cut : 0;
   }
 }

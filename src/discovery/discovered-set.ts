@@ -9,8 +9,19 @@ export interface DiscoveredSet {
   readonly excluded: readonly Excluded[];
 }
 
+/** What was made of answers that came already: nothing changes them, and resolvers give the same one again. */
+const MADE = new WeakMap<DiscoveredSet, DiscoveredSet>();
+
 /** Of several endpoints with the same address and port the first by name stands for all. */
 export function discoveredSet(answer: DiscoveredSet): DiscoveredSet {
+  const known = MADE.get(answer);
+  if (known) return known;
+  const set = inOrder(answer);
+  MADE.set(answer, set);
+  return set;
+}
+
+function inOrder(answer: DiscoveredSet): DiscoveredSet {
   const endpoints = new Map<string, Endpoint>();
   for (const endpoint of answer.endpoints.toSorted(compareEndpoints)) {
     const id = serverId(endpoint.address, endpoint.port);
@@ -25,8 +36,9 @@ export function discoveredSet(answer: DiscoveredSet): DiscoveredSet {
 /** Of two sets as {@link discoveredSet} makes them. */
 export function isSameSet(a: DiscoveredSet, b: DiscoveredSet): boolean {
   return (
-    sameInOrder(a.endpoints, b.endpoints, compareEndpoints) &&
-    sameInOrder(a.excluded, b.excluded, compareExcluded)
+    a === b ||
+    (sameInOrder(a.endpoints, b.endpoints, compareEndpoints) &&
+      sameInOrder(a.excluded, b.excluded, compareExcluded))
   );
 }
 
@@ -56,6 +68,6 @@ function sameInOrder<T>(a: readonly T[], b: readonly T[], order: (a: T, b: T) =>
   if (a.length !== b.length) return false;
   return a.every((one, i) => {
     const other = b[i];
-    return other !== undefined && order(one, other) === 0;
+    return one === other || (other !== undefined && order(one, other) === 0);
   });
 }

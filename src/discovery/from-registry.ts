@@ -1,6 +1,6 @@
 import { VaneError } from '../core/errors.ts';
 import { formatAddress, parseAddress } from '../dns/address.ts';
-import { hasTag, isHostname, type ParsedName, parseName, withoutTrailingDot } from '../dns/names.ts';
+import { hasTag, isHostname, parseName, withoutTrailingDot } from '../dns/names.ts';
 import type { Check } from '../registry/model.ts';
 import { aggregateStatus, type CatalogReader, type ServiceEntry } from '../registry/reader.ts';
 import type { Endpoint, Excluded, Resolution, Resolver } from './resolution.ts';
@@ -9,6 +9,7 @@ import { evenWeights } from './weights.ts';
 /** One instance or node: a server, or why it is none. */
 type Found = { readonly endpoint: Endpoint } | { readonly excluded: Excluded };
 
+const NOBODY: Resolution = { ok: true, endpoints: [], excluded: [] };
 const HIGHEST_PORT = 65_535;
 const HIGHEST_WEIGHT = 65_535;
 const LONGEST_REASON = 120;
@@ -24,10 +25,19 @@ const LONGEST_REASON = 120;
 export function registryResolver(catalog: CatalogReader, domain: string): Resolver {
   const parse = (name: string) =>
     parseName(name, { domain, datacenter: catalog.datacenter }, name.startsWith('_'));
+  const instances = new Instances(catalog);
   return {
     id: 'builtin',
     async resolve(name, port) {
-      return resolve(catalog, domain, name, parse(name), port);
+      const asked = parse(name);
+      switch (asked.kind) {
+        case 'service':
+          return instances.resolve(asked.service, asked.tag, port);
+        case 'node':
+          return resolveNode(catalog, asked.node, port);
+        default:
+          return { ok: false, error: notInRegistry(name, domain, catalog.datacenter) };
+      }
     },
     watch(name, fn) {
       const asked = parse(name);
@@ -39,36 +49,62 @@ export function registryResolver(catalog: CatalogReader, domain: string): Resolv
   };
 }
 
-function resolve(
-  catalog: CatalogReader,
-  domain: string,
-  name: string,
-  asked: ParsedName,
-  port: number | undefined,
-): Resolution {
-  switch (asked.kind) {
-    case 'service': {
-      const { service, tag } = asked;
-      const entries = catalog.entries(service).value;
-      const tagged = tag === undefined ? entries : entries.filter((one) => hasTag(one.instance.tags, tag));
-      return resolution(tagged.map((entry) => serviceInstance(entry, port)));
-    }
-    case 'node': {
-      const known = catalog.node(asked.node).value?.node;
-      const found = known && server(known.node, known.address, port ?? 0, 1);
-      return resolution(found ? [found] : []);
-    }
-    default:
-      return { ok: false, error: notInRegistry(name, domain, catalog.datacenter) };
+function resolveNode(catalog: CatalogReader, node: string, port: number | undefined): Resolution {
+  const known = catalog.node(node).value?.node;
+  const found = known && server(known.node, known.address, port ?? 0, 1);
+  return resolution(found ? [found] : []);
+}
+
+/**
+ * The instances of services as servers. The catalog keeps its answer for a service, and each entry in it, until something
+ * about them changes; so does this, so that a change of one instance has only that one looked at.
+ */
+class Instances {
+  readonly #catalog: CatalogReader;
+  /** What was made of answers of the catalog, by what else was asked for. */
+  readonly #resolved = new WeakMap<readonly ServiceEntry[], Map<string, Resolution>>();
+  /** What was made of single entries, by the configured port. */
+  readonly #found = new Map<number | undefined, WeakMap<ServiceEntry, Found>>();
+
+  constructor(catalog: CatalogReader) {
+    this.#catalog = catalog;
+  }
+
+  resolve(service: string, tag: string | undefined, port: number | undefined): Resolution {
+    const entries = this.#catalog.entries(service).value;
+    if (entries.length === 0) return NOBODY;
+    const resolved = this.#resolved.get(entries) ?? new Map<string, Resolution>();
+    this.#resolved.set(entries, resolved);
+    const key = `${port ?? ''}${tag === undefined ? '' : ` ${tag}`}`;
+    const known = resolved.get(key);
+    if (known) return known;
+    const tagged = tag === undefined ? entries : entries.filter((one) => hasTag(one.instance.tags, tag));
+    const answer = resolution(this.#find(tagged, port));
+    resolved.set(key, answer);
+    return answer;
+  }
+
+  #find(entries: readonly ServiceEntry[], port: number | undefined): readonly Found[] {
+    const known = this.#found.get(port) ?? new WeakMap<ServiceEntry, Found>();
+    this.#found.set(port, known);
+    return entries.map((entry) => {
+      const before = known.get(entry);
+      if (before) return before;
+      const found = serviceInstance(entry, port);
+      known.set(entry, found);
+      return found;
+    });
   }
 }
 
 function resolution(found: readonly Found[]): Resolution {
-  return {
-    ok: true,
-    endpoints: evenWeights(found.flatMap((one) => ('endpoint' in one ? [one.endpoint] : []))),
-    excluded: found.flatMap((one) => ('excluded' in one ? [one.excluded] : [])),
-  };
+  const endpoints: Endpoint[] = [];
+  const excluded: Excluded[] = [];
+  for (const one of found) {
+    if ('endpoint' in one) endpoints.push(one.endpoint);
+    else excluded.push(one.excluded);
+  }
+  return { ok: true, endpoints: evenWeights(endpoints), excluded };
 }
 
 function serviceInstance(

@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { asVaneError, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { DiscoveredSet } from './discovered-set.ts';
+import { Pace } from './pace.ts';
 import type { Endpoint, Resolution, Resolver } from './resolution.ts';
 import { logWatcherEvent } from './watcher-log.ts';
 import {
@@ -53,6 +54,7 @@ const JITTER = 0.1;
  */
 export class Watcher {
   readonly #options: WatcherOptions;
+  readonly #pace = new Pace();
   #resolver: Resolver;
   #interval: number;
   #state: WatcherState;
@@ -117,7 +119,11 @@ export class Watcher {
 
   #watch(): void {
     const { domain, clock } = this.#options;
-    this.#unwatch = this.#resolver.watch?.(domain, () => this.#ask(clock.now())) ?? (() => {});
+    const onChange = () => {
+      const now = clock.now();
+      this.#ask(now + this.#pace.wait(now));
+    };
+    this.#unwatch = this.#resolver.watch?.(domain, onChange) ?? (() => {});
   }
 
   /** A look-up under way may have seen too little: another follows it. */
@@ -169,7 +175,10 @@ export class Watcher {
       logWatcherEvent(log, { domain, resolvers: this.#resolver.id }, event, after.set?.endpoints.length);
       if (this.#phase === 'running') onEvent?.(event);
     }
-    if (after.set && after.set !== before.set && this.#phase === 'running') onSet(after.set);
+    if (!after.set || after.set === before.set || this.#phase !== 'running') return;
+    const from = clock.now();
+    onSet(after.set);
+    this.#pace.told(from, clock.now());
   }
 
   #drop(why: string): void {

@@ -1,3 +1,4 @@
+import { sameTls } from '../balance/server.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { Emitter, type Listenable } from '../core/emitter.ts';
 import type { Part } from '../core/lifecycle.ts';
@@ -33,8 +34,10 @@ export class ServerChecks implements Part {
   readonly #slots: Slots;
   /** By what makes two targets' checks the same, with the ids of the targets each speaks for. */
   readonly #checks = new Map<string, { readonly check: ServerCheck; readonly ids: Set<string> }>();
-  /** By target id: the key of its check, and the server it stands for whatever it is checked by. */
-  readonly #targets = new Map<string, { readonly key: string; readonly server: string }>();
+  /** By target id: the target, and the key of its check. */
+  readonly #targets = new Map<string, { readonly target: ServerCheckTarget; readonly key: string }>();
+  /** The ids of the targets of each owner. */
+  readonly #owned = new Map<string, ReadonlySet<string>>();
   readonly #ending = new Set<Promise<void>>();
   readonly #results = new Emitter<ServerCheckState>();
   readonly #flips = new Emitter<ServerCheckState>();
@@ -59,33 +62,38 @@ export class ServerChecks implements Part {
   async start(): Promise<void> {}
 
   async stop(deadline: number): Promise<void> {
-    this.set([]);
+    for (const owner of [...this.#owned.keys()]) this.set(owner, []);
     await settledBy(this.#clock, deadline, this.#ending);
   }
 
   /**
-   * Says what is to be checked from now on, whole. What is checked already in the same way goes on undisturbed.
-   * A new server is up, and its first failure takes it down; one of which only the check's settings changed
-   * stays up or down; a target that joins a running check has that check's state. Tells no event: see {@link state}.
+   * Says which targets of one owner, such as a backend, are to be checked from now on; those of others stay, so that a
+   * change costs no more than what it is about. What is checked already in the same way goes on undisturbed. A new
+   * server is up, and its first failure takes it down; one of which only the check's settings changed stays up or
+   * down; a target that joins a running check has that check's state. Tells no event: see {@link state}.
    */
-  set(targets: readonly ServerCheckTarget[]): void {
+  set(owner: string, targets: Iterable<ServerCheckTarget>): void {
     const left: (readonly [key: string, id: string])[] = [];
     const wanted = new Set<string>();
     for (const target of targets) {
       wanted.add(target.id);
       const known = this.#targets.get(target.id);
-      const next = { key: checkKey(target), server: `${target.address} ${target.port}` };
-      if (known?.key === next.key) continue;
-      const before = known?.server === next.server ? this.#checks.get(known.key)?.check : undefined;
-      this.#targets.set(target.id, next);
-      this.#join(next.key, target, before?.facts.up ?? true);
+      if (known && isSame(known.target, target)) continue;
+      const key = checkKey(target);
+      this.#targets.set(target.id, { target, key });
+      if (known?.key === key) continue;
+      const before = known && isSameServer(known.target, target) ? this.#checks.get(known.key) : undefined;
+      this.#join(key, target, before?.check.facts.up ?? true);
       if (known) left.push([known.key, target.id]);
     }
-    for (const [id, { key }] of this.#targets) {
-      if (wanted.has(id)) continue;
+    for (const id of this.#owned.get(owner) ?? []) {
+      const known = this.#targets.get(id);
+      if (!known || wanted.has(id)) continue;
       this.#targets.delete(id);
-      left.push([key, id]);
+      left.push([known.key, id]);
     }
+    if (wanted.size > 0) this.#owned.set(owner, wanted);
+    else this.#owned.delete(owner);
     // Last, so that a check which only passes from one target to another is not interrupted.
     for (const [key, id] of left) this.#leave(key, id);
   }
@@ -144,8 +152,25 @@ export class ServerChecks implements Part {
   }
 }
 
+/** Whether nothing has changed. Settings are told apart by their object: configurations are frozen. */
+function isSame(a: ServerCheckTarget, b: ServerCheckTarget): boolean {
+  return (
+    isSameServer(a, b) &&
+    a.check === b.check &&
+    a.httpchk === b.httpchk &&
+    a.timeout === b.timeout &&
+    sameTls(a.tls, b.tls)
+  );
+}
+
+/** Whatever it is checked by. */
+function isSameServer(a: ServerCheckTarget, b: ServerCheckTarget): boolean {
+  return a.address === b.address && a.port === b.port;
+}
+
 /** Targets with the same key have the same results. */
-function checkKey({ address, port, check, httpchk, timeout }: ServerCheckTarget): string {
+function checkKey({ address, port, check, httpchk, tls, timeout }: ServerCheckTarget): string {
   const { inter, fall, rise } = check;
-  return JSON.stringify([address, check.port ?? port, inter, fall, rise, httpchk ?? null, timeout ?? null]);
+  const how = [httpchk ?? null, tls ?? null, timeout ?? null];
+  return JSON.stringify([address, check.port ?? port, inter, fall, rise, ...how]);
 }

@@ -21,7 +21,7 @@ export interface AppUnderTest {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const GLOBAL = 'node: lb-1, stats: { bind: "127.0.0.1:0" }, hard-stop-after: 2s';
+const GLOBAL = 'node: lb-1, stats: { bind: "127.0.0.1:0" }, hard-stop-after: 2s, close-spread-time: 20ms';
 const REGISTRY = 'registry: { http: "127.0.0.1:0", dns: "127.0.0.1:0" }';
 
 /**

@@ -14,6 +14,11 @@ export function drillRounds(usual: number): number {
   return Math.max(usual, Math.round(SECONDS / 2));
 }
 
+/** How many of something a drill has: `usual` in `npm test`, and in `npm run drills` as many as it is to prove. */
+export function drillCount(usual: number, long: number): number {
+  return SECONDS > 0 ? long : usual;
+}
+
 /** Time limit of a test whose long part is `seconds` long. */
 export function drillTimeout(seconds: number): { readonly timeout: number } {
   return { timeout: 45_000 + seconds * 2_000 };

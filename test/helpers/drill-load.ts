@@ -152,6 +152,14 @@ export function ask(
   });
 }
 
+/**
+ * Whether it came over a connection that nobody had accepted when accepting ended: refused, or reset by the system
+ * while it waited to be accepted.
+ */
+export function cameTooLate({ problem = '' }: Answered): boolean {
+  return /ECONN(?:REFUSED|RESET) on a new connection$/.test(problem);
+}
+
 /** How many of each problem there were, for a failure that says what happened. */
 export function problems(answered: readonly Answered[]): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -64,7 +64,7 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     await close(server);
     const { checks, told, flips } = startChecks();
-    checks.set([target(port)]);
+    checks.set('web', [target(port)]);
     expect(checks.state('web/a')).toMatchObject({
       up: true,
       position: 'UP 1/2',
@@ -94,7 +94,7 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     const { checks, told, flips } = startChecks();
     const httpchk = { method: 'GET', uri: '/' };
-    checks.set([target(port, { httpchk, check: { inter: 20, fall: 3, rise: 2, port: undefined } })]);
+    checks.set('web', [target(port, { httpchk, check: { inter: 20, fall: 3, rise: 2, port: undefined } })]);
     await eventually(() => expect(checks.state('web/a')?.position).toBe('UP'));
     status = 503;
     await eventually(() => expect(flips).toEqual(['web/a down']));
@@ -118,7 +118,7 @@ describe('ServerChecks', () => {
     const { server } = counting();
     const port = await listen(server);
     const { checks, told } = startChecks();
-    checks.set([target(port, { httpchk: { method: 'GET', uri: '/' }, timeout: 50 })]);
+    checks.set('web', [target(port, { httpchk: { method: 'GET', uri: '/' }, timeout: 50 })]);
     await eventually(() => expect(told[0]).toMatchObject({ up: false, lastCode: 'L7TOUT' }));
   });
 
@@ -127,7 +127,7 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     const { checks, told } = startChecks();
     const both = [target(port), target(port, { id: 'api/a' })];
-    checks.set(both);
+    checks.set('web', both);
     await eventually(() => expect(told.length).toBeGreaterThanOrEqual(6));
     await checks.stop(performance.now() + 1000);
     expect(told.map(({ id }) => id).slice(0, 4)).toEqual(['web/a', 'api/a', 'web/a', 'api/a']);
@@ -139,15 +139,15 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     await close(server);
     const { checks, told, flips } = startChecks();
-    checks.set([target(port)]);
+    checks.set('web', [target(port)]);
     await eventually(() => expect(flips).toEqual(['web/a down']));
-    checks.set([target(port, { id: 'api/a' })]);
+    checks.set('web', [target(port, { id: 'api/a' })]);
     expect(checks.state('web/a')).toBeUndefined();
     expect(checks.state('api/a')).toMatchObject({ up: false, lastCode: 'L4CON', flipped: false });
     told.length = 0;
     await eventually(() => expect(told.length).toBeGreaterThan(1));
     expect(new Set(told.map(({ id }) => id))).toEqual(new Set(['api/a']));
-    checks.set([]);
+    checks.set('web', []);
     expect(checks.state('api/a')).toBeUndefined();
   });
 
@@ -156,11 +156,11 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     await close(server);
     const { checks, flips } = startChecks();
-    checks.set([target(port)]);
+    checks.set('web', [target(port)]);
     await eventually(() => expect(flips).toEqual(['web/a down']));
-    checks.set([target(port, { check: { inter: 60_000, fall: 3, rise: 2, port: undefined } })]);
+    checks.set('web', [target(port, { check: { inter: 60_000, fall: 3, rise: 2, port: undefined } })]);
     expect(checks.state('web/a')).toMatchObject({ up: false, position: 'DOWN', lastCode: 'INI' });
-    checks.set([target(port, { address: '127.0.0.2' })]);
+    checks.set('web', [target(port, { address: '127.0.0.2' })]);
     expect(checks.state('web/a')).toMatchObject({ up: true });
   });
 
@@ -168,10 +168,29 @@ describe('ServerChecks', () => {
     const { server } = counting();
     const port = await listen(server);
     const { checks } = startChecks();
-    checks.set([target(port)]);
+    checks.set('web', [target(port)]);
     await eventually(() => expect(checks.state('web/a')?.position).toBe('UP'));
-    checks.set([target(port), target(port, { id: 'web/b', address: '127.0.0.2' })]);
+    checks.set('web', [target(port), target(port, { id: 'web/b', address: '127.0.0.2' })]);
     expect(checks.state('web/a')).toMatchObject({ position: 'UP', lastCode: 'L4OK' });
+  });
+
+  test('the targets of one owner leave those of others alone', async () => {
+    const { server } = counting();
+    const port = await listen(server);
+    const { checks, told } = startChecks();
+    checks.set('web', [target(port), target(port, { id: 'web/b', address: '127.0.0.2' })]);
+    checks.set('api', [target(port, { id: 'api/a' })]);
+    checks.set('web', [target(port)]);
+    expect(['web/a', 'web/b', 'api/a'].map((id) => checks.state(id) !== undefined)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    checks.set('api', []);
+    expect(checks.state('api/a')).toBeUndefined();
+    told.length = 0;
+    await eventually(() => expect(told.map(({ id }) => id)).toContain('web/a'));
+    expect(new Set(told.map(({ id }) => id))).toEqual(new Set(['web/a']));
   });
 
   test('the same server checked at different ports is checked twice', async () => {
@@ -179,7 +198,7 @@ describe('ServerChecks', () => {
     const port = await listen(server);
     const { checks } = startChecks();
     const at = (checkPort: number) => ({ inter: 20, fall: 2, rise: 2, port: checkPort });
-    checks.set([target(1, { check: at(port) }), target(1, { id: 'api/a', check: at(1) })]);
+    checks.set('web', [target(1, { check: at(port) }), target(1, { id: 'api/a', check: at(1) })]);
     await eventually(() => {
       expect(checks.state('web/a')).toMatchObject({ up: true, lastCode: 'L4OK' });
       expect(checks.state('api/a')).toMatchObject({ up: false, lastCode: 'L4CON' });
@@ -190,7 +209,7 @@ describe('ServerChecks', () => {
     const { server } = counting();
     const port = await listen(server);
     const { checks, told } = startChecks();
-    checks.set([target(1, { check: { inter: 20, fall: 2, rise: 2, port } })]);
+    checks.set('web', [target(1, { check: { inter: 20, fall: 2, rise: 2, port } })]);
     await eventually(() => expect(told[0]).toMatchObject({ up: true, lastCode: 'L4OK' }));
   });
 
@@ -202,7 +221,7 @@ describe('ServerChecks', () => {
     const checks = new ServerChecks({ clock, slots });
     const told: ServerCheckState[] = [];
     checks.results.on((state) => told.push(state));
-    checks.set([target(port, { check: { inter: 3_600_000, fall: 2, rise: 2, port: undefined } })]);
+    checks.set('web', [target(port, { check: { inter: 3_600_000, fall: 2, rise: 2, port: undefined } })]);
     checks.checkNow('no such target');
     checks.checkNow('web/a');
     clock.advance(0);
@@ -231,8 +250,8 @@ describe('ServerChecks', () => {
     const { server } = counting();
     const port = await listen(server);
     const { checks, told } = startChecks();
-    checks.results.on(() => checks.set([]));
-    checks.set([target(port), target(port, { id: 'api/a' })]);
+    checks.results.on(() => checks.set('web', []));
+    checks.set('web', [target(port), target(port, { id: 'api/a' })]);
     await eventually(() => expect(told.map(({ id }) => id)).toEqual(['web/a']));
   });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { drillRounds, drillTimeout, figure, percentile } from '../../helpers/drill-figures.ts';
-import { type Instances, idOf, monotonic, startInstances } from '../../helpers/drill-instances.ts';
-import { ask, Load, problems } from '../../helpers/drill-load.ts';
+import { type Instances, monotonic, startInstances } from '../../helpers/drill-instances.ts';
+import { ask, cameTooLate, Load, problems } from '../../helpers/drill-load.ts';
 import { answeredBy, metricOf, type Places, portOf, startVane } from '../../helpers/drill-vane.ts';
+import { openWebSocket } from '../../helpers/drill-web-sockets.ts';
 import { eventually } from '../../helpers/eventually.ts';
 
 const RELOADS = drillRounds(10);
@@ -130,12 +130,8 @@ test(
     const endedAfter = monotonic() - since;
 
     expect(problems(finished)).toEqual({});
-    // Refused is what comes too late, be it over a new connection or over one that was between two requests: without
-    // an answer, and without having been passed on. What had begun is finished.
-    const begunIds = new Set(instances.noted().map(({ target }) => idOf(target)));
-    expect(
-      problems(load.failed.filter(({ id, status }) => status !== undefined || begunIds.has(id))),
-    ).toEqual({});
+    // What had begun is finished, and so is what still came over a connection that was there.
+    expect(problems(load.failed.filter((one) => !cameTooLate(one)))).toEqual({});
     figure('stop', 'slow requests under way that were whole', finished.length);
     figure('stop', 'from TERM until new connections were refused, ms', refusedAfter);
     figure('stop', 'from TERM to the end, ms', endedAfter, `${HARD_STOP_MS}`);
@@ -169,30 +165,4 @@ backends: { web: { servers: [${servers}] } }
   );
   await answeredBy(vane.port, [...instances.addresses.keys()]);
   return vane;
-}
-
-/** A WebSocket through the frontend to some instance. */
-async function openWebSocket(port: number) {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
-  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
-  await new Promise<void>((resolve, reject) => {
-    socket.once('open', resolve);
-    socket.once('error', reject);
-  });
-  socket.on('error', () => {});
-  return {
-    closed,
-    async echo(text: string): Promise<string> {
-      const answer = new Promise<string>((resolve) =>
-        socket.once('message', (data) => resolve(String(data))),
-      );
-      const cut = closed.then((code) => Promise.reject(new Error(`the WebSocket was closed: ${code}`)));
-      socket.send(text);
-      return Promise.race([answer, cut]);
-    },
-    async [Symbol.asyncDispose]() {
-      socket.terminate();
-      await closed;
-    },
-  };
 }

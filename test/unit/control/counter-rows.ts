@@ -23,7 +23,7 @@ export function frontendRow(changes: Partial<FrontendCounters> = {}): FrontendCo
     ...SESSIONS,
     ...RESPONSES,
     ...{ name: 'www', mode: 'http', slim: 0, dreq: 0, ereq: 0, reqTot: 0, reqRate: 0, reqRateMax: 0 },
-    ...{ connTot: 0, connRate: 0, connRateMax: 0, dcon: 0, intercepted: 0 },
+    ...{ connTot: 0, connRate: 0, connRateMax: 0, dcon: 0, intercepted: 0, sslFailedHandshake: 0 },
     ...changes,
   };
 }

@@ -14,7 +14,10 @@ const global: GlobalConfig = {
   maxconn: 77,
   log: { level: 'info', format: 'json' },
   stats: undefined,
+  grace: 0,
+  closeSpread: 20,
   hardStopAfter: 1_000,
+  pidfile: undefined,
 };
 const config: RuntimeConfig = {
   global,
@@ -22,6 +25,7 @@ const config: RuntimeConfig = {
   resolvers: [],
   frontends: [frontendConfig()],
   backends: [backendConfig()],
+  mysqlVips: [],
 };
 const counters = (connections: number) => ({ connections, frontends: [], backends: [] });
 
@@ -53,6 +57,7 @@ describe('PlaneLine', () => {
         type: 'config',
         generation: 1,
         maxconn: 77,
+        closeSpread: 20,
         frontends: config.frontends,
         backends: config.backends,
         sets,

@@ -43,6 +43,9 @@ export class ScriptedWorker implements WorkerProcess {
     this.sent.push(message);
     if (socket) this.sockets.push(socket);
     if (message.type === 'plane') queueMicrotask(() => this.#obey(message.message));
+    if (message.type === 'retire') {
+      queueMicrotask(() => this.#obey({ type: 'drain', withinMs: message.withinMs }));
+    }
   }
 
   onMessage(fn: (message: FromWorker) => void): void {

@@ -240,3 +240,30 @@ describe('watching', () => {
     commit(instance('web-1'));
   });
 });
+
+test('what does not change is found again as the same objects, so that a change costs what it is about', async () => {
+  const { resolve, commit } = registryOf(
+    instance('web-1', { tags: ['v1'] }),
+    instance('web-2', { port: 81 }),
+  );
+  const endpointsOf = async (name: string, port?: number) => {
+    const resolution = await resolve(name, port);
+    return resolution.ok ? resolution.endpoints : [];
+  };
+  const before = await resolve('web.service.consul');
+  commit(putService('n1', 'api-1', 'api'));
+  expect(await resolve('web.service.consul')).toBe(before);
+  const [first] = await endpointsOf('web.service.consul');
+  const [tagged] = await endpointsOf('v1.web.service.consul');
+  expect(tagged).toBe(first);
+  expect(await endpointsOf('web.service.consul', 90)).toMatchObject([{ port: 90 }, { port: 90 }]);
+  commit(instance('web-2', { port: 82 }), instance('web-3', { port: 83 }));
+  const after = await endpointsOf('web.service.consul');
+  expect(after[0]).toBe(first);
+  expect(after.map(({ port }) => port)).toEqual([80, 82, 83]);
+  commit(check('web-1', 'critical'));
+  expect(found(await resolve('web.service.consul'))).toEqual([
+    'web-2 10.0.0.1:82 1/0',
+    'web-3 10.0.0.1:83 1/0',
+  ]);
+});

@@ -176,6 +176,33 @@ describe('changes the source tells of', () => {
     watcher.stop();
   });
 
+  test('are told together, and soon, once telling them takes most of the time', async () => {
+    const clock = new FakeClock();
+    let servers = 0;
+    const resolver = new ScriptedResolver('builtin', () => good(++servers));
+    const told: string[] = [];
+    const { watcher } = setUp({
+      clock,
+      resolver,
+      interval: 60_000,
+      onSet: (set) => {
+        told.push(addresses(set));
+        clock.advance(100);
+      },
+    });
+    watcher.start();
+    await settle();
+    expect(told).toEqual(['1']);
+    for (let i = 0; i < 5; i++) resolver.notify();
+    await settle();
+    expect(told).toEqual(['1']);
+    await clock.advanceAsync(25);
+    await settle();
+    expect(told).toEqual(['1', '2']);
+    watcher.stop();
+    expect(clock.pending).toBe(0);
+  });
+
   test('during a look-up make exactly one more follow it', async () => {
     const { watcher, resolver, clock } = setUp();
     watcher.start();
