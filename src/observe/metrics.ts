@@ -6,8 +6,9 @@ import { PROCESS_COLUMNS } from './columns/process.ts';
 import { SERVER_COLUMNS, type ServerRow } from './columns/server.ts';
 import { exposition, type Family } from './exposition.ts';
 import { familiesOf, type Labelled } from './families.ts';
+import { mysqlServerFamilies, mysqlVipFamilies } from './mysql-families.ts';
 import { processMetrics } from './process-metrics.ts';
-import { backendFamilies, globalFamilies, serverFamilies } from './vane-families.ts';
+import { backendFamilies, frontendFamilies, globalFamilies, serverFamilies } from './vane-families.ts';
 
 /** The groups that HAProxy's exporter lets a scrape choose from. */
 export const SCOPES = ['global', 'frontend', 'backend', 'server'] as const;
@@ -83,6 +84,7 @@ class ViewMetrics implements Metrics {
         row: { mode: counters.mode, counters, status },
       }));
       families.push(...familiesOf('haproxy_frontend_', FRONTEND_COLUMNS, rows));
+      families.push(...frontendFamilies(view.frontends));
     }
     if (scopes.has('backend')) {
       const rows = view.backends.map((backend) => ({
@@ -90,11 +92,12 @@ class ViewMetrics implements Metrics {
         row: backendRow(backend, view),
       }));
       families.push(...familiesOf('haproxy_backend_', BACKEND_COLUMNS, rows));
-      families.push(...backendFamilies(view.backends));
+      families.push(...backendFamilies(view.backends), ...mysqlVipFamilies(view.mysqlVips));
     }
     if (scopes.has('server')) {
       const rows = serverRows(view, maintenance);
       families.push(...familiesOf('haproxy_server_', SERVER_COLUMNS, rows), ...serverFamilies(rows));
+      families.push(...mysqlServerFamilies(view.mysqlVips));
     }
     return families;
   }

@@ -1,4 +1,4 @@
-import type { BackendView, NameView, SystemView } from '../control/view.ts';
+import type { BackendView, FrontendView, NameView, SystemView } from '../control/view.ts';
 import { DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
 import type { ServerRow } from './columns/server.ts';
 import type { Family, Labels, Sample } from './exposition.ts';
@@ -56,6 +56,22 @@ function storeFamilies({ works, failures }: { works: boolean; failures: number }
       {},
       failures,
     ),
+  ];
+}
+
+/** What HAProxy does not tell of a frontend. */
+export function frontendFamilies(frontends: readonly FrontendView[]): readonly Family[] {
+  return [
+    {
+      name: 'vane_tls_failed_handshakes_total',
+      help: 'Client connections that ended in the TLS handshake.',
+      type: 'counter',
+      samples: () =>
+        frontends.map(({ counters: { name, sslFailedHandshake } }) => ({
+          labels: { proxy: name },
+          value: sslFailedHandshake,
+        })),
+    },
   ];
 }
 

@@ -2,10 +2,13 @@ import { expect, test } from 'vitest';
 import { createMetrics } from '../../../src/observe/metrics.ts';
 import { readText } from '../../helpers/source-tree.ts';
 import { parsePrometheus } from './prometheus-text.ts';
-import { systemView } from './system-view.ts';
+import { mysqlVipView, systemView } from './system-view.ts';
 
 test('docs/metrics.md lists exactly the metrics there are, with their types and labels', async () => {
-  const metrics = createMetrics({ view: async () => systemView(), accessDropped: () => 0 });
+  const metrics = createMetrics({
+    view: async () => systemView({ mysqlVips: [mysqlVipView()] }),
+    accessDropped: () => 0,
+  });
   const families = [...parsePrometheus(await metrics.text())];
   const told = families
     .filter(([name]) => /^(?:haproxy|vane)_/.test(name))

@@ -87,6 +87,20 @@ describe('in both', () => {
     expect(haproxyLine(httpEntry({ at }))).toContain(' [01/Dec/2027:00:03:04.005] ');
   });
 
+  test('each line has its own time, in whatever order they come', () => {
+    const first = new Date(2027, 5, 6, 7, 8, 9).getTime();
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 29_999 })), (tenths) => {
+        for (const tenth of tenths) {
+          const ms = Math.floor(tenth / 10);
+          const time = `07:08:${String(9 + Math.floor(ms / 1_000)).padStart(2, '0')}`;
+          const text = `[06/Jun/2027:${time}.${String(ms % 1_000).padStart(3, '0')}]`;
+          expect(haproxyLine(tcpEntry({ at: first + tenth / 10 }))).toContain(text);
+        }
+      }),
+    );
+  });
+
   test('a name from a registry can neither add a field nor a line', () => {
     const entry = tcpEntry({ server: 'web 1/\n"é' });
     expect(haproxyLine(entry)).toContain(' static/web#201/#0A#22#C3#A9 0/7/5007 ');

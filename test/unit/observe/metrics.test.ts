@@ -407,9 +407,9 @@ describe('a scrape', () => {
 describe('a filter', () => {
   test.each([
     ['global', /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry)|process|nodejs)(?:_|$)/],
-    ['frontend', /^haproxy_frontend_/],
-    ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains|no_server|request))_/],
-    ['server', /^(?:haproxy_server|vane_drain_cut)_/],
+    ['frontend', /^(?:haproxy_frontend|vane_tls)_/],
+    ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains|mysql|no_server|request))_/],
+    ['server', /^(?:haproxy_server|vane_drain_cut|vane_mysql_server)_/],
   ] as const)('for scope %s leaves only its families', async (scope, expected) => {
     const families = await scrape(systemView(), only(scope));
     expect(families.size).toBeGreaterThan(0);

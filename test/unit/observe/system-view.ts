@@ -8,6 +8,7 @@ import type {
   SystemView,
 } from '../../../src/control/view.ts';
 import type { ServerCheckFacts } from '../../../src/health/server-check.ts';
+import type { MysqlVipView } from '../../../src/mysql/view.ts';
 import {
   type BackendCounters,
   DURATION_BOUNDS,
@@ -42,7 +43,15 @@ export function frontendView(
     ...SESSIONS,
     ...RESPONSES,
     ...{ name: 'www', mode: 'http', slim: 2_000, dreq: 151, ereq: 152, reqTot: 153, reqRate: 154 },
-    ...{ reqRateMax: 155, connTot: 156, connRate: 157, connRateMax: 158, dcon: 159, intercepted: 160 },
+    ...{
+      reqRateMax: 155,
+      connTot: 156,
+      connRate: 157,
+      connRateMax: 158,
+      dcon: 159,
+      intercepted: 160,
+      sslFailedHandshake: 161,
+    },
     ...changes,
   };
   return { counters, status };
@@ -183,6 +192,38 @@ function configOf(name: string, mode: 'http' | 'tcp'): BackendConfig {
   };
 }
 
+export function mysqlVipView(changes: Partial<MysqlVipView> = {}): MysqlVipView {
+  const server = { up: true, version: '10.11.19-MariaDB', trouble: undefined };
+  const probes = {
+    ok: 241,
+    failed: { dead: 242, timeout: 243, overloaded: 244, blocked: 245, misconfigured: 246 },
+  };
+  return {
+    ...{ name: 'main', phase: 'MASTER', reason: 'the master answers', age: 5_000, epoch: 3, target: 'db1' },
+    waitsFor: undefined,
+    alarms: [{ kind: 'split', why: 'db1 and db2 both take writes' }],
+    servers: [
+      {
+        ...{ ...server, id: 'db1', role: 'master', address: '10.0.0.11:3306', writable: true, probes },
+        ...{ lag: undefined, staleness: undefined, sessions: { rw: 251, ro: 252 } },
+      },
+      {
+        ...{ ...server, id: 'db2', role: 'slave', address: '10.0.0.12:3306', writable: false, probes },
+        ...{ lag: 1_500, staleness: 2_500, sessions: { rw: 253, ro: 254 } },
+      },
+    ],
+    ...{ sessions: 1_010, held: 261 },
+    totals: {
+      connections: { rw: 262, ro: 263 },
+      held: { served: 264, late: 265, full: 266, left: 267 },
+      ended: { told: 268, closed: 269 },
+      abortedLogins: 270,
+    },
+    ...{ moves: { master: 271, slave: 272 }, lastFailover: 850, unavailable: 12_500 },
+    ...changes,
+  };
+}
+
 export function systemView(changes: Partial<SystemView> = {}): SystemView {
   return {
     at: AT,
@@ -201,6 +242,7 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
     },
     frontends: [frontendView()],
     backends: [backendView()],
+    mysqlVips: [],
     ...changes,
   };
 }

@@ -1,0 +1,42 @@
+import type { EndpointTotals } from './endpoint/site.ts';
+import type { FailureClass, Role } from './failover/server-facts.ts';
+import type { Alarm, Phase } from './failover/vip-state.ts';
+
+/** One VIP at one moment, for whoever shows it. Durations are ms. */
+export interface MysqlVipView {
+  readonly name: string;
+  readonly phase: Phase;
+  readonly reason: string;
+  /** Of the phase. */
+  readonly age: number;
+  readonly epoch: number;
+  readonly target: string | undefined;
+  /** What keeps clients from being led back to a master that is up; undefined: nothing, or there is nothing to do. */
+  readonly waitsFor: string | undefined;
+  readonly alarms: readonly Alarm[];
+  readonly servers: readonly MysqlServerView[];
+  readonly sessions: number;
+  readonly held: number;
+  readonly totals: EndpointTotals;
+  /** Times clients were led to another server than before, by the role of the one they were led to. */
+  readonly moves: Readonly<Record<Role, number>>;
+  /** From the first sign of trouble to the new target, at the last move away from a server that had failed. */
+  readonly lastFailover: number | undefined;
+  /** Time without a target, in all, the start apart. */
+  readonly unavailable: number;
+}
+
+export interface MysqlServerView {
+  readonly id: string;
+  readonly role: Role;
+  readonly address: string;
+  readonly up: boolean | undefined;
+  readonly writable: boolean;
+  readonly version: string | undefined;
+  /** Undefined: unknown, or no slave. */
+  readonly lag: number | undefined;
+  readonly staleness: number | undefined;
+  readonly sessions: { readonly rw: number; readonly ro: number };
+  readonly probes: { readonly ok: number; readonly failed: Readonly<Record<FailureClass, number>> };
+  readonly trouble: string | undefined;
+}

@@ -1,0 +1,39 @@
+import type { Log } from '../core/log.ts';
+import type { Alarm, Phase, VipEvent } from './failover/vip-state.ts';
+
+const GOOD: ReadonlySet<Phase> = new Set(['MASTER', 'RECOVERING', 'SWITCHING']);
+
+/** One line for each thing that has happened to a VIP. */
+export function logVipEvent(log: Log, vip: string, event: VipEvent): void {
+  if (event.kind === 'phase') {
+    const { from, to, epoch, target, reason } = event;
+    const fields = { vip, from, to, epoch, target, reason };
+    const message = `mysql-vip ${vip} ${WORDS[to](target)}`;
+    if (GOOD.has(to)) log.info(fields, message);
+    else log.warn(fields, message);
+    return;
+  }
+  const { alarm } = event;
+  const fields = {
+    vip,
+    alarm: alarm.kind,
+    ...('server' in alarm ? { server: alarm.server } : {}),
+    why: alarm.why,
+  };
+  if (event.kind === 'alarm') log.warn(fields, `mysql-vip ${vip} alarm: ${alarmWords(alarm)}`);
+  else log.info(fields, `mysql-vip ${vip} alarm is over: ${alarmWords(alarm)}`);
+}
+
+const WORDS: Record<Phase, (target: string | undefined) => string> = {
+  INIT: () => 'knows nothing yet',
+  MASTER: (target) => `leads to the master ${target}`,
+  SUSPECT: (target) => `doubts the master ${target}`,
+  DEGRADED: (target) => `leads to the slave ${target}, read-only`,
+  RECOVERING: () => 'has its master back',
+  SWITCHING: () => 'lets go of its target',
+  NONE: () => 'has no server to lead to',
+};
+
+function alarmWords(alarm: Alarm): string {
+  return 'server' in alarm ? `${alarm.server} ${alarm.kind}` : alarm.kind;
+}

@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { eventually } from './eventually.ts';
+import { freeAddresses } from './free-port.ts';
+import { type Program, startProgram } from './program.ts';
+
+const run = promisify(execFile);
+
+/** Servers live in sbin, which is not on every user's PATH. */
+process.env.PATH = [process.env.PATH, '/usr/sbin', '/sbin'].join(delimiter);
+
+const isRoot = process.getuid?.() === 0;
+const AS_ROOT = isRoot ? ['--user=root'] : [];
+
+/** Small buffers, nothing shared with the machine's own server, and a binary log that outlives a crash. */
+const SETTINGS = [
+  '--no-defaults',
+  ...AS_ROOT,
+  '--skip-networking=0',
+  '--bind-address=127.0.0.1',
+  '--skip-name-resolve',
+  '--innodb-buffer-pool-size=8M',
+  '--innodb-log-file-size=4M',
+  '--innodb-flush-log-at-trx-commit=2',
+  '--key-buffer-size=1M',
+  '--aria-pagecache-buffer-size=1M',
+  '--performance-schema=OFF',
+  '--log-bin=bin',
+  '--log-slave-updates',
+  '--gtid-strict-mode=1',
+  '--binlog-format=ROW',
+  '--slave-net-timeout=2',
+  '--max-connections=40',
+  '--extra-max-connections=2',
+];
+
+/** The accounts of tests, which all servers have. */
+export const MONITOR = { user: 'vipmon', password: 'mon' };
+export const APP = { user: 'app', password: 'app' };
+const REPLICATION = { user: 'repl', password: 'repl' };
+
+/** One MariaDB server of a test, which is started and ended as often as the test likes. */
+export class MariadbServer {
+  readonly id: number;
+  readonly port: number;
+  readonly #folder: string;
+  readonly #more: readonly string[];
+  #program: Program | undefined;
+
+  constructor(id: number, port: number, folder: string, more: readonly string[] = []) {
+    this.id = id;
+    this.port = port;
+    this.#folder = folder;
+    this.#more = more;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#program?.pid ?? -1;
+  }
+
+  /** Resolves when it takes connections. */
+  async start(...more: readonly string[]): Promise<void> {
+    this.#program = startProgram('mariadbd', [
+      ...SETTINGS,
+      `--datadir=${this.#folder}`,
+      `--tmpdir=${this.#folder}`,
+      `--socket=${join(this.#folder, 's')}`,
+      `--pid-file=${join(this.#folder, 'pid')}`,
+      `--port=${this.port}`,
+      `--server-id=${this.id}`,
+      ...this.#more,
+      ...more,
+    ]);
+    await this.#program.says(/ready for connections/);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#program?.signal(name);
+  }
+
+  /** Ends it, and waits for that. */
+  async end(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#program?.signal('SIGCONT');
+    this.#program?.signal(signal);
+    await this.#program?.ended;
+  }
+
+  /** As root, in a session of its own. */
+  async sql(...statements: readonly string[]): Promise<readonly RowDataPacket[]> {
+    const connection = await this.login({ user: 'root', password: '' });
+    try {
+      let rows: readonly RowDataPacket[] = [];
+      for (const statement of statements) {
+        const [result] = await connection.query<RowDataPacket[]>(statement);
+        rows = Array.isArray(result) ? result : [];
+      }
+      return rows;
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  login(account: { readonly user: string; readonly password: string }): Promise<Connection> {
+    return createConnection({ host: '127.0.0.1', port: this.port, ...account });
+  }
+}
+
+/** A master (server id 1) and its slave (server id 2), with the accounts above and a table `test.t`. */
+export interface MariadbPair {
+  readonly master: MariadbServer;
+  readonly slave: MariadbServer;
+  /** Both up, the master writable, the slave read-only and replicating, with all that the master has. */
+  restore(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function mariadbPair(...more: readonly string[]): Promise<MariadbPair> {
+  const folder = mkdtempSync(join(tmpdir(), 'vane-db-'));
+  const ports = (await freeAddresses(2)).map((address) => Number(address.split(':')[1]));
+  const [master, slave] = [1, 2].map(
+    (id) => new MariadbServer(id, ports[id - 1] ?? 0, join(folder, String(id)), more),
+  );
+  if (!master || !slave) throw new Error('no servers');
+  const pair: MariadbPair = {
+    master,
+    slave,
+    restore: async () => {
+      await slave.sql('SET GLOBAL read_only=1', 'START SLAVE');
+      await master.sql('SET GLOBAL read_only=0', 'SET GLOBAL max_connections=40', 'FLUSH HOSTS');
+      await caughtUp(pair);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([master.end(), slave.end()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    await setUp(pair, folder);
+  } catch (error) {
+    await pair[Symbol.asyncDispose]();
+    throw error;
+  }
+  return pair;
+}
+
+async function setUp({ master, slave }: MariadbPair, folder: string): Promise<void> {
+  const first = join(folder, '1');
+  mkdirSync(first);
+  await run('mariadb-install-db', [
+    '--no-defaults',
+    ...AS_ROOT,
+    `--datadir=${first}`,
+    // A server that starts removes temporary tables there, whoever's they are.
+    `--tmpdir=${folder}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+    '--innodb-log-file-size=4M',
+  ]);
+  cpSync(first, join(folder, '2'), { recursive: true });
+  await Promise.all([master.start(), slave.start('--read-only')]);
+  await Promise.all([master, slave].map((server) => server.sql('SET sql_log_bin=0', ...accounts())));
+  await slave.sql('RESET MASTER', changeMaster(master), 'START SLAVE');
+  await master.sql(
+    'CREATE DATABASE test',
+    'CREATE TABLE test.t (id BIGINT PRIMARY KEY AUTO_INCREMENT, client INT, seq INT, srv INT)',
+  );
+  await caughtUp({ master, slave });
+}
+
+function accounts(): readonly string[] {
+  const account = ({ user, password }: { user: string; password: string }, grants: string) =>
+    `GRANT ${grants} ON *.* TO '${user}'@'%' IDENTIFIED BY '${password}'`;
+  return [
+    account(MONITOR, 'REPLICA MONITOR, BINLOG MONITOR'),
+    account(APP, 'SELECT, INSERT, UPDATE, DELETE, CREATE, LOCK TABLES'),
+    account(REPLICATION, 'REPLICATION SLAVE'),
+  ];
+}
+
+function changeMaster({ port }: MariadbServer): string {
+  const { user, password } = REPLICATION;
+  return `CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=${port}, MASTER_USER='${user}',
+    MASTER_PASSWORD='${password}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=0.5`;
+}
+
+/** Waits until the slave has all that the master has now. */
+export async function caughtUp({ master, slave }: Pick<MariadbPair, 'master' | 'slave'>): Promise<void> {
+  const [row] = await master.sql('SELECT @@gtid_binlog_pos AS pos');
+  await eventually(async () => {
+    const [waited] = await slave.sql(`SELECT MASTER_GTID_WAIT('${row?.pos}', 1) AS waited`);
+    if (waited?.waited !== 0) throw new Error('the slave has not caught up');
+  }, 15_000);
+}

@@ -1,0 +1,83 @@
+import type { MysqlVipConfig } from '../../src/config/runtime.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { MysqlVipView } from '../../src/mysql/view.ts';
+import { Vips } from '../../src/mysql/vips.ts';
+import { eventually } from './eventually.ts';
+import { APP, type MariadbPair, MONITOR } from './mariadb.ts';
+import { type LogLine, recordedLog } from './registry.ts';
+
+/** One VIP over a pair of servers, without a registry. */
+export interface VipUnderTest {
+  readonly port: number;
+  readonly portRo: number;
+  /** How an application connects. */
+  readonly rw: { host: string; port: number; user: string; password: string; database: string };
+  readonly ro: VipUnderTest['rw'];
+  readonly lines: readonly LogLine[];
+  view(): MysqlVipView;
+  /** Waits until it leads to this server, or to none. */
+  leadsTo(target: string | undefined, withinMs?: number): Promise<void>;
+  update(changes: Partial<MysqlVipConfig>): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function vipConfig(
+  { master, slave }: MariadbPair,
+  changes: Partial<MysqlVipConfig> = {},
+): MysqlVipConfig {
+  return {
+    name: 'main',
+    bind: [{ host: '127.0.0.1', port: 0 }],
+    bindRo: [{ host: '127.0.0.1', port: 0 }],
+    service: 'mysql',
+    servers: [
+      { id: 'db1', role: 'master', host: '127.0.0.1', port: master.port },
+      { id: 'db2', role: 'slave', host: '127.0.0.1', port: slave.port },
+    ],
+    monitor: { ...MONITOR, interval: 500, timeout: 1_000, fall: 3, rise: 2 },
+    failover: { mode: 'degrade', unreachableWait: 3_000, maxStale: 3_600_000 },
+    failback: { policy: 'manual', stable: 1_000 },
+    hold: { time: 8_000, max: 1_000 },
+    drain: 2_000,
+    connectTimeout: 1_000,
+    maxconn: 1_000,
+    ...changes,
+  };
+}
+
+export async function startVip(
+  pair: MariadbPair,
+  changes: Partial<MysqlVipConfig> = {},
+): Promise<VipUnderTest> {
+  const { log, lines } = recordedLog();
+  const vips = new Vips({ clock: systemClock, log, registry: undefined });
+  let config = vipConfig(pair, changes);
+  const take = async () => (await vips.open([config])).take();
+  await vips.start();
+  await take();
+  const port = (side: 'rw' | 'ro') => vips.listening.find((one) => one.side === side)?.port ?? 0;
+  const view = () => {
+    const [first] = vips.view();
+    if (!first) throw new Error('no vip');
+    return first;
+  };
+  const account = { host: '127.0.0.1', ...APP, database: 'test' };
+  return {
+    port: port('rw'),
+    portRo: port('ro'),
+    rw: { ...account, port: port('rw') },
+    ro: { ...account, port: port('ro') },
+    lines,
+    view,
+    leadsTo: (target, withinMs = 15_000) =>
+      eventually(() => {
+        const { target: now, phase, reason } = view();
+        if (now !== target || phase === 'SWITCHING') throw new Error(`${phase}, leads to ${now}: ${reason}`);
+      }, withinMs),
+    update: async (more) => {
+      config = { ...config, ...more };
+      await take();
+    },
+    [Symbol.asyncDispose]: () => vips.stop(systemClock.now() + 1_000),
+  };
+}
