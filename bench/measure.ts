@@ -78,16 +78,18 @@ async function start(scenario: Scenario, peer: Peer, bench: Bench): Promise<Targ
     controlPort: await freePort(),
     node: bench.node,
   };
-  const { command, control } = peer.prepare(scenario.task(bench.origin), place);
+  const task = scenario.task(bench.origin);
+  const { command, control } = peer.prepare(task, place);
   const running = bench.processes.start({ ...command, cores: bench.cores.proxy });
   const target = { peer, running, port, ...(control === undefined ? {} : { control }) };
   try {
     if (scenario.seed !== undefined) {
       // Whether it listens cannot be asked of one that has no servers yet.
-      await untilAnswers(place.metricsPort, running, '/metrics');
+      await untilAnswers(place.metricsPort, running, { path: '/metrics' });
       await scenario.seed(target, bench);
     }
-    await untilAnswers(port, running);
+    if (scenario.ready === undefined) await untilAnswers(port, running, { tls: task.tls === true });
+    else await scenario.ready(target, bench);
     return target;
   } catch (error) {
     await running.end();

@@ -9,7 +9,7 @@ import type { Peer } from './peers/peer.ts';
 import type { Processes } from './processes.ts';
 import { clearProgress, printOutcome, progressLine } from './report/print.ts';
 import type { Run } from './report/run.ts';
-import { ALL_SCENARIOS, LEFT_OUT } from './scenarios/all.ts';
+import { ALL_SCENARIOS } from './scenarios/all.ts';
 import { KEEP_ALIVE } from './scenarios/requests.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 
@@ -37,7 +37,7 @@ export async function runBenchmark(options: Options, processes: Processes, folde
   const plan = scenarios.map((scenario) => ({ scenario, peers: participants(scenario, peers, options) }));
   const limit = timeLimit(plan, options);
   const outcomes: Outcome[] = [];
-  const leftOut: string[] = [...LEFT_OUT, ...missing];
+  const leftOut: string[] = [...missing];
   const start = performance.now();
   for (const { scenario, peers: taking } of plan) {
     const minutes = (performance.now() - start) / 60_000;

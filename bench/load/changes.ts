@@ -1,5 +1,5 @@
-// node changes.ts registry PORT RATE SECONDS SERVER…   registers and deregisters instances of `web` (Consul's API)
-// node changes.ts socket PATH RATE SECONDS NAME…       takes servers out and in again (HAProxy's runtime API)
+// node changes.ts registry PORT RATE SECONDS SERVER…      registers and deregisters instances of `web` (Consul's API)
+// node changes.ts socket PATH RATE SECONDS BACKEND/NAME…  takes servers out and in again (HAProxy's runtime API)
 // One change after the other, RATE of them a second; prints how many were made. With 0 seconds: registers all, once.
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
@@ -11,7 +11,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 /** Makes server number `index` come or go. */
 function change(index: number, present: boolean): Promise<void> {
   const server = servers[index] ?? '';
-  if (kind === 'socket') return command(`set server b0/${server} state ${present ? 'ready' : 'maint'}\n`);
+  if (kind === 'socket') return command(`set server ${server} state ${present ? 'ready' : 'maint'}\n`);
   if (!present) return put(`/v1/agent/service/deregister/${idOf(server)}`, '');
   const [Address, port] = server.split(':');
   return put(

@@ -6,6 +6,7 @@ import type { LoadResult } from './result.ts';
 export interface WrkLoad {
   readonly connections: number;
   readonly path?: string;
+  readonly tls?: boolean;
   /** A new connection for each request. */
   readonly close?: boolean;
   /** POST with a body of so many bytes. */
@@ -31,7 +32,13 @@ export function wrkCommand(load: WrkLoad, port: number, seconds: number, folder:
   const amount = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--timeout', '10s'];
   return {
     program: 'wrk',
-    args: [...amount, ...close, '-s', script, `http://127.0.0.1:${port}${load.path ?? '/'}`],
+    args: [
+      ...amount,
+      ...close,
+      '-s',
+      script,
+      `${load.tls ? 'https' : 'http'}://127.0.0.1:${port}${load.path ?? '/'}`,
+    ],
   };
 }
 

@@ -1,3 +1,4 @@
+import { dnsmasq, naiveDns } from './dns-peers.ts';
 import { haproxy } from './haproxy.ts';
 import { nginx } from './nginx.ts';
 import { fastifyProxy, httpProxy3, nodeRelay } from './node-peers.ts';
@@ -5,4 +6,13 @@ import type { Peer } from './peer.ts';
 import { vane } from './vane.ts';
 
 /** In the order of the tables. */
-export const ALL_PEERS: readonly Peer[] = [haproxy, nginx, vane, httpProxy3, fastifyProxy, nodeRelay];
+export const ALL_PEERS: readonly Peer[] = [
+  haproxy,
+  nginx,
+  vane,
+  httpProxy3,
+  fastifyProxy,
+  nodeRelay,
+  dnsmasq,
+  naiveDns,
+];

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { hasProgram, versionOf } from '../machine.ts';
+import { writeCertificate } from './certificate.ts';
 import type { Peer, Place, Task } from './peer.ts';
 
 /** HAProxy with one thread: what everything is compared with. */
@@ -41,7 +42,7 @@ function configuration(task: Task, place: Place, socket: string): string {
     ...http,
     ...(task.accessLog ? ['  log global'] : []),
     'frontend www',
-    `  bind 127.0.0.1:${place.port}`,
+    `  bind 127.0.0.1:${place.port}${task.tls ? ` ssl crt ${writeCertificate(place)}` : ''}`,
     ...frontend(task),
     ...backends(task),
     'frontend metrics',

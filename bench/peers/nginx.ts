@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { hasProgram, versionOf } from '../machine.ts';
+import { writeCertificate } from './certificate.ts';
 import type { Peer, Place, Task } from './peer.ts';
 
 /** nginx with one worker process. */
@@ -63,12 +64,17 @@ function http(task: Task, place: Place): string[] {
       : ['  proxy_set_header Connection "";']),
     ...Array.from({ length: routes?.backends ?? 1 }, (_, i) => upstream(i, servers)),
     '  server {',
-    `    listen 127.0.0.1:${place.port} backlog=4096;`,
+    `    listen 127.0.0.1:${place.port} ${task.tls ? 'ssl ' : ''}backlog=4096;`,
+    ...(task.tls ? tls(writeCertificate(place)) : []),
     ...locations,
     '    location / { proxy_pass http://b0; }',
     '  }',
     `  server { listen 127.0.0.1:${place.metricsPort}; location = /metrics { stub_status; } }`,
   ];
+}
+
+function tls(file: string): string[] {
+  return [`    ssl_certificate ${file};`, `    ssl_certificate_key ${file};`];
 }
 
 function upstream(index: number, servers: readonly string[]): string {

@@ -2,16 +2,26 @@ import type { Command } from '../processes.ts';
 
 /** What a proxy shall do in a scenario. */
 export interface Task {
-  readonly mode: 'http' | 'tcp';
-  /** `host:port` of each server behind the only backend. */
+  readonly mode: 'http' | 'tcp' | 'dns';
+  /** `host:port` of each server behind the only backend; of each instance of the service {@link DNS_NAME}. */
   readonly servers: readonly string[];
   readonly webSocket?: boolean;
+  /** Clients come over TLS; {@link writeCertificate} makes the certificate. */
+  readonly tls?: boolean;
   /** Write a line for each request. */
   readonly accessLog?: boolean;
   /** Many backends and rules: the path `/rN/` leads to backend N. */
   readonly routes?: { readonly backends: number; readonly rules: number };
-  /** Let servers come and go while it runs, by the means that the proxy has for that. */
+  /** Let servers come and go while it runs, by the means that the proxy has for that; see {@link changingBackend}. */
   readonly changes?: boolean;
+}
+
+/** The name that a DNS server is asked for. */
+export const DNS_NAME = 'web.service.consul';
+
+/** The backend whose servers come and go: that of the last rule, or the only one. */
+export function changingBackend({ routes }: Task): string {
+  return `b${(routes?.rules ?? 1) - 1}`;
 }
 
 /** Where a proxy shall be, and what it may use. Ports are free ones of loopback. */

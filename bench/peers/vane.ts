@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { vaneVersion } from '../machine.ts';
 import { ROOT } from '../paths.ts';
-import type { Peer, Place, Task } from './peer.ts';
+import { writeCertificate } from './certificate.ts';
+import { changingBackend, type Peer, type Place, type Task } from './peer.ts';
 
 /** Vane as it is in this checkout. */
 export const vane: Peer = {
@@ -23,8 +24,15 @@ export const vane: Peer = {
 };
 
 function configuration(task: Task, place: Place): unknown {
+  if (task.mode === 'dns') {
+    return {
+      global: { log: { level: 'warn' }, stats: { bind: `127.0.0.1:${place.metricsPort}` } },
+      registry: { http: `127.0.0.1:${place.controlPort}`, dns: `127.0.0.1:${place.port}` },
+    };
+  }
   const log = task.accessLog ? [task.mode === 'http' ? 'httplog' : 'tcplog'] : [];
   const option = [...(task.mode === 'http' ? ['forwardfor'] : []), ...log];
+  const tls = task.tls ? ` ssl crt ${writeCertificate(place)}` : '';
   return {
     global: {
       maxconn: 8000,
@@ -37,7 +45,7 @@ function configuration(task: Task, place: Place): unknown {
       mode: task.mode,
       timeout: { client: '60s', server: '60s', 'http-keep-alive': '60s' },
     },
-    frontends: { www: { bind: `127.0.0.1:${place.port}`, option, ...routing(task) } },
+    frontends: { www: { bind: `127.0.0.1:${place.port}${tls}`, option, ...routing(task) } },
     backends: backends(task),
   };
 }
@@ -48,11 +56,10 @@ function routing({ routes }: Task): Record<string, unknown> {
   return { use_backend: rules, default_backend: 'b0' };
 }
 
-function backends({ routes, changes, servers }: Task): Record<string, unknown> {
-  const entries = changes
-    ? [{ domain: 'web.service.consul', drain: '1s' }]
-    : servers.map((address) => ({ address }));
-  return Object.fromEntries(
-    Array.from({ length: routes?.backends ?? 1 }, (_, i) => [`b${i}`, { servers: entries }]),
-  );
+function backends(task: Task): Record<string, unknown> {
+  const addresses = task.servers.map((address) => ({ address }));
+  const named = [{ domain: 'web.service.consul', drain: '1s' }];
+  const changing = task.changes ? changingBackend(task) : undefined;
+  const names = Array.from({ length: task.routes?.backends ?? 1 }, (_, i) => `b${i}`);
+  return Object.fromEntries(names.map((name) => [name, { servers: name === changing ? named : addresses }]));
 }

@@ -38,6 +38,8 @@ const BARS: readonly Bar[] = [
     figure: (outcome) => ratio(outcome, 'vane', 'haproxy', 'p99Ms'),
   },
   more('access-log', 'Access log on: to HAProxy', 0.6),
+  more('dns', 'DNS: queries per CPU-second to a naive dns-packet server', 1.13, 'naive-dns'),
+  more('dns', 'DNS: queries per CPU-second to dnsmasq', 0.64, 'dnsmasq'),
   {
     scenario: 'idle-connections',
     text: 'Memory of an idle connection',

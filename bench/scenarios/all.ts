@@ -1,8 +1,19 @@
-import { changes } from './changes.ts';
+import { changes, changesAmongMany } from './changes.ts';
+import { dns, dnsChanges, dnsSrv } from './dns.ts';
 import { idleConnections } from './idle.ts';
 import { download, upload } from './large-bodies.ts';
 import { latency } from './latency.ts';
-import { accessLog, keepAlive, manyConnections, newConnections, post, routes, tcpRelay } from './requests.ts';
+import {
+  accessLog,
+  keepAlive,
+  manyConnections,
+  newConnections,
+  post,
+  routes,
+  tcpRelay,
+  tls,
+  tlsHandshakes,
+} from './requests.ts';
 import type { Scenario } from './scenario.ts';
 import { webSocket } from './websocket.ts';
 
@@ -14,6 +25,8 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   post,
   download,
   upload,
+  tls,
+  tlsHandshakes,
   webSocket,
   tcpRelay,
   latency,
@@ -21,7 +34,8 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   accessLog,
   routes,
   changes,
+  changesAmongMany,
+  dns,
+  dnsSrv,
+  dnsChanges,
 ];
-
-/** What is not measured, and why. */
-export const LEFT_OUT = ['TLS: Vane does not end TLS yet.'];

@@ -65,6 +65,26 @@ export const post = byWrk(
   },
 );
 
+export const tls = byWrk(
+  { ...KEEP_ALIVE, tls: true },
+  {
+    name: 'tls',
+    title: 'TLS',
+    how: 'Keep-alive GET over TLS 1.3, with an ECDSA certificate; plain connections to the origin.',
+    task: (origin) => ({ ...oneServer(origin), tls: true }),
+  },
+);
+
+export const tlsHandshakes = byWrk(
+  { connections: 64, close: true, tls: true },
+  {
+    name: 'tls-handshakes',
+    title: 'New TLS connection per request',
+    how: '64 clients that do a whole TLS 1.3 handshake for each GET.',
+    task: (origin) => ({ ...oneServer(origin), tls: true }),
+  },
+);
+
 export const accessLog = byWrk(KEEP_ALIVE, {
   name: 'access-log',
   title: 'Access log on',
@@ -72,17 +92,16 @@ export const accessLog = byWrk(KEEP_ALIVE, {
   task: (origin) => ({ ...oneServer(origin), accessLog: true }),
 });
 
-const ROUTES = { backends: 200, rules: 100 };
+/** Many backends, and the load that the last of their rules is for. */
+export const ROUTES = { backends: 200, rules: 100 };
+export const LAST_ROUTE: WrkLoad = { ...KEEP_ALIVE, path: `/r${ROUTES.rules - 1}/page` };
 
-export const routes = byWrk(
-  { ...KEEP_ALIVE, path: `/r${ROUTES.rules - 1}/page` },
-  {
-    name: 'routes',
-    title: '200 backends of 50 servers',
-    how: 'Keep-alive GET for a path that the last of 100 routing rules knows, among 200 backends with 50 servers each.',
-    task: (origin) => ({ mode: 'http', servers: origin.fast, routes: ROUTES }),
-  },
-);
+export const routes = byWrk(LAST_ROUTE, {
+  name: 'routes',
+  title: '200 backends of 50 servers',
+  how: 'Keep-alive GET for a path that the last of 100 routing rules knows, among 200 backends with 50 servers each.',
+  task: (origin) => ({ mode: 'http', servers: origin.fast, routes: ROUTES }),
+});
 
 export const tcpRelay = byWrk(KEEP_ALIVE, {
   name: 'tcp-relay',

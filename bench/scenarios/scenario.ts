@@ -37,6 +37,8 @@ export interface Scenario {
   task(origin: Origin): Task;
   /** What has to be done once the proxy runs, before it can serve. */
   seed?(target: Target, bench: Bench): Promise<void>;
+  /** Waits until it can be loaded, where a GET would not tell. */
+  ready?(target: Target, bench: Bench): Promise<void>;
   load(target: Target, bench: Bench, seconds: number): Promise<Sample>;
 }
 

@@ -6,7 +6,7 @@ import { usageOf } from '../proc.ts';
 import type { Sample } from './scenario.ts';
 
 /** How much longer than its time a generator may take, to start and to end. */
-const MARGIN_MS = 10_000;
+export const MARGIN_MS = 10_000;
 
 /** Runs a load and reads what it cost the proxy. */
 export async function underLoad(target: Target, load: () => Promise<LoadResult>): Promise<Sample> {
