@@ -35,8 +35,7 @@ async function runHttp(kind: HttpKind, outputMaxSize: number, signal: AbortSigna
     }
     const answer = await exchange(
       {
-        ...requestOf(hop),
-        tlsSkipVerify: kind.tlsSkipVerify,
+        ...requestOf(hop, !kind.tlsSkipVerify),
         keepBytes: outputMaxSize,
         readBytes: MOST_BODY_BYTES,
         refuses: redirects === 0 ? () => false : isLinkLocal,

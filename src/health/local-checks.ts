@@ -19,7 +19,10 @@ export interface LocalChecksOptions {
   readonly registry: Pick<RegistryCommands, 'reportCheck' | 'deregisterService' | 'freshOutput'> & {
     readonly catalog: CatalogReader;
   };
-  /** `off`: no program is run, whoever registered it and whenever. The API refuses what `files` forbids. */
+  /**
+   * `off`: no program is run, whoever registered it and whenever. `files`: only programs of checks from definition
+   * files are.
+   */
   readonly scriptChecks: 'off' | 'files' | 'api';
   readonly clock?: Clock;
   /** In [0, 1). */
@@ -39,6 +42,8 @@ export interface LocalChecksOptions {
 interface OwnedCheck {
   readonly definition: CheckDefinition;
   readonly serviceId: string;
+  /** Why it is not run. */
+  readonly forbidden: string | undefined;
   readonly reporter: CheckReporter;
   readonly task: ProbedCheck | TtlCheck | AliasCheck | undefined;
 }
@@ -125,7 +130,8 @@ export class LocalChecks implements Part {
       if (!check.definition) continue;
       gone.delete(check.id);
       const owned = this.#owned.get(check.id);
-      if (owned && owned.serviceId === check.serviceId && sameDefinition(owned, check.definition)) continue;
+      const same = owned?.serviceId === check.serviceId && owned.forbidden === this.#forbidden(check);
+      if (same && sameDefinition(owned, check.definition)) continue;
       if (owned) this.#letGo(check.id);
       this.#take(check, check.definition, prompt);
     }
@@ -138,13 +144,16 @@ export class LocalChecks implements Part {
       clock: this.#clock,
       log: this.#log,
     });
-    const task = this.#taskFor(check, definition, reporter, prompt);
-    this.#owned.set(check.id, { definition, serviceId: check.serviceId, reporter, task });
+    const forbidden = this.#forbidden(check);
+    const task = forbidden === undefined ? this.#taskFor(check, definition, reporter, prompt) : undefined;
+    this.#owned.set(check.id, { definition, serviceId: check.serviceId, forbidden, reporter, task });
     task?.start();
+    // Later: a commit must not start another while it is still being told.
+    if (forbidden !== undefined) queueMicrotask(() => reporter.report('critical', forbidden));
   }
 
   #taskFor(check: Check, definition: CheckDefinition, reporter: CheckReporter, prompt: boolean) {
-    const { registry, scriptChecks, random = Math.random, minInterval = 1000 } = this.#options;
+    const { registry, random = Math.random, minInterval = 1000 } = this.#options;
     const clock = this.#clock;
     const report = (status: CheckStatus, output: string) => reporter.report(status, output);
     const { kind } = definition;
@@ -157,16 +166,16 @@ export class LocalChecks implements Part {
         const outputOf = (target: Check) => registry.freshOutput(target);
         return new AliasCheck(kind, { id: check.id, catalog: registry.catalog, outputOf, report });
       }
-      case 'script':
-        if (scriptChecks === 'off') {
-          // Later: a commit must not start another while it is still being told.
-          queueMicrotask(() => report('critical', 'Script checks are switched off on this node'));
-          return undefined;
-        }
-        break;
     }
     const options = { clock, random, slots: this.#slots, minInterval, report };
     return new ProbedCheck(kind, definition, prompt, options);
+  }
+
+  #forbidden({ definition, file }: Check): string | undefined {
+    const { scriptChecks } = this.#options;
+    if (definition?.kind.kind !== 'script' || scriptChecks === 'api') return undefined;
+    if (scriptChecks === 'off') return 'Script checks are switched off on this node';
+    return file === undefined ? 'Only definition files may have script checks on this node' : undefined;
   }
 
   #letGo(id: string): void {

@@ -17,7 +17,7 @@ export interface ProbedOptions {
   readonly report: (status: CheckStatus, output: string) => void;
 }
 
-/** An http, tcp or script check: run again and again, reported when its threshold admits the result. */
+/** An http, tcp, grpc or script check: run again and again, reported when its threshold admits the result. */
 export class ProbedCheck {
   readonly #runner: Runner;
 

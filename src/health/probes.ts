@@ -1,4 +1,5 @@
 import type { CheckDefinition, CheckKind } from '../registry/model.ts';
+import { grpcProbe } from './grpc.ts';
 import { httpProbe } from './http.ts';
 import { DEFAULT_OUTPUT_MAX_SIZE } from './output.ts';
 import type { Probe } from './probe.ts';
@@ -6,10 +7,10 @@ import { scriptProbe } from './script.ts';
 import { tcpProbe } from './tcp.ts';
 
 /** The kinds of check that are run; the others are told about (ttl) or follow the catalog (alias). */
-export type ProbedKind = Extract<CheckKind, { kind: 'http' | 'tcp' | 'script' }>;
+export type ProbedKind = Extract<CheckKind, { kind: 'http' | 'tcp' | 'grpc' | 'script' }>;
 
 /** What a definition without a timeout gets, ms (Consul's defaults). */
-const DEFAULT_TIMEOUT = { http: 10_000, tcp: 10_000, script: 30_000 };
+const DEFAULT_TIMEOUT = { http: 10_000, tcp: 10_000, grpc: 10_000, script: 30_000 };
 
 /** The probe for each kind, and how long a run of it may take. */
 export function probeFor(kind: ProbedKind, definition: CheckDefinition): { probe: Probe; timeout: number } {
@@ -20,6 +21,8 @@ export function probeFor(kind: ProbedKind, definition: CheckDefinition): { probe
       return { probe: httpProbe(kind, outputMaxSize), timeout };
     case 'tcp':
       return { probe: tcpProbe(kind.address), timeout };
+    case 'grpc':
+      return { probe: grpcProbe(kind), timeout };
     case 'script':
       return { probe: scriptProbe(kind, { timeout, outputMaxSize }), timeout };
   }

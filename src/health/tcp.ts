@@ -62,7 +62,7 @@ function result(code: string, output: string): ProbeResult {
 }
 
 /** `host:port` or `[ipv6]:port`. */
-function splitHostPort(address: string): { host: string; port: number } | undefined {
+export function splitHostPort(address: string): { host: string; port: number } | undefined {
   const parts = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   if (!parts) return undefined;
   // Like Go, no host means this machine.

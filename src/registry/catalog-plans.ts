@@ -123,8 +123,8 @@ function toldCheck(
   check: Omit<Unindexed<Check>, 'node'>,
   registered: Unindexed<Instance> | undefined,
 ): Unindexed<Check> {
-  const { id, name, status, notes, output, serviceId, type, definition } = check;
-  const row = { node, id, name, status, notes, output, type, definition };
+  const { id, name, status, notes, output, serviceId, type, definition, toldDefinition } = check;
+  const row = { node, id, name, status, notes, output, type, definition, toldDefinition };
   if (serviceId === '') return { ...row, serviceId, serviceName: '', serviceTags: [] };
   const instance =
     registered && fold(registered.id) === fold(serviceId) ? registered : reader.instance(node, serviceId);

@@ -1,8 +1,11 @@
 import type { Cancel } from '../core/clock.ts';
 import { fold } from './fold.ts';
+import { KvIndex, keyTopic, prefixTopic } from './kv-index.ts';
 import type { Check, Committed, Instance, RegistryNode, StoreSnapshot } from './model.ts';
+import { QUERIES, QueryIndex } from './query-index.ts';
 import type { AtIndex, CatalogReader, Query } from './reader.ts';
 import { ServiceIndex } from './service-index.ts';
+import { nodeSessionsTopic, SESSIONS, SessionIndex, sessionTopic } from './session-index.ts';
 import { SortedMap } from './sorted-map.ts';
 import { type Effect, type NodeRows, Tables } from './tables.ts';
 import { Topics } from './topics.ts';
@@ -26,6 +29,10 @@ const NO_CHECKS: readonly Check[] = [];
  * | health-node     | the checks table                       | checks on the node                               |
  * | health-checks   | the checks table                       | checks of the service                            |
  * | health-state    | the checks table                       | the checks table                                 |
+ * | kv              | the key's index                        | the key                                          |
+ * | kv-tree         | the prefix's index                     | keys under the prefix                            |
+ * | session(s), ... | the sessions table                     | the session, those of the node, all sessions     |
+ * | queries         | the prepared queries                   | the prepared queries                             |
  *
  * A service's index rises with its instances, their checks, the checks of their nodes and the nodes themselves.
  * Without instances it is the index at which a service last lost its last instance; an unknown node has likewise
@@ -35,6 +42,9 @@ const NO_CHECKS: readonly Check[] = [];
 export class Catalog implements CatalogReader {
   readonly self: string;
   readonly datacenter: string;
+  readonly kv: KvIndex;
+  readonly sessions: SessionIndex;
+  readonly queries: QueryIndex;
   readonly #topics: Topics;
   readonly #tables = new Tables();
   #index = 1;
@@ -58,6 +68,9 @@ export class Catalog implements CatalogReader {
     this.self = options.self;
     this.datacenter = options.datacenter;
     this.#topics = new Topics(options.onListenerError);
+    this.kv = new KvIndex(this.#tables.kv);
+    this.sessions = new SessionIndex(this.#tables.sessions);
+    this.queries = new QueryIndex(this.#tables.queries);
   }
 
   get index(): number {
@@ -140,6 +153,16 @@ export class Catalog implements CatalogReader {
       case 'health-checks':
       case 'health-state':
         return this.#checksIndex;
+      case 'kv':
+        return this.kv.indexOfKey(query.key);
+      case 'kv-tree':
+        return this.kv.indexUnder(query.prefix);
+      case 'session':
+      case 'node-sessions':
+      case 'sessions':
+        return this.sessions.index;
+      case 'queries':
+        return this.queries.index;
     }
   }
 
@@ -162,7 +185,13 @@ export class Catalog implements CatalogReader {
   }
 
   watch(query: Query, fn: () => void): Cancel {
-    return this.#topics.on(topicOf(query), fn);
+    const cancel = this.#topics.on(topicOf(query), fn);
+    if (query.kind !== 'kv-tree') return cancel;
+    const unmind = this.kv.mind(query.prefix);
+    return () => {
+      unmind();
+      cancel();
+    };
   }
 
   /**
@@ -206,6 +235,9 @@ export class Catalog implements CatalogReader {
     this.#servicesIndex = floor;
     this.#checksIndex = floor;
     this.#nodeExtinction = floor;
+    this.kv.reset(floor);
+    this.sessions.reset(floor);
+    this.queries.reset(floor);
     this.#topics.emitAll();
   }
 
@@ -248,7 +280,16 @@ export class Catalog implements CatalogReader {
           if (check.serviceName !== '') touched.add(topic('health-checks', check.serviceName));
           for (const instance of concernedBy(check, rows)) this.#touchInstance(instance, index, touched);
         }
+        return;
       }
+      case 'session':
+        this.sessions.reflect(effect, index, touched);
+        return;
+      case 'kv':
+        this.kv.reflect(effect, index, touched);
+        return;
+      case 'query':
+        this.queries.reflect(index, touched);
     }
   }
 
@@ -317,6 +358,18 @@ function topicOf(query: Query): string {
     case 'node':
     case 'health-node':
       return topic(query.kind, query.node);
+    case 'kv':
+      return keyTopic(query.key);
+    case 'kv-tree':
+      return prefixTopic(query.prefix);
+    case 'session':
+      return sessionTopic(query.id);
+    case 'node-sessions':
+      return nodeSessionsTopic(query.node);
+    case 'sessions':
+      return SESSIONS;
+    case 'queries':
+      return QUERIES;
     default:
       return topic(query.kind, query.service);
   }

@@ -68,6 +68,7 @@ export function plannedCheck(
     serviceTags: instance?.tags ?? [],
     type: request.type,
     definition: request.definition,
+    file: request.file,
   };
 }
 

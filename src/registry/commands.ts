@@ -17,6 +17,8 @@ export interface CheckRequest {
   readonly status: CheckStatus | undefined;
   readonly type: string;
   readonly definition: CheckDefinition | undefined;
+  /** The definition file that asks for it. */
+  readonly file?: string | undefined;
 }
 
 export type ServiceRequest = Omit<Unindexed<Instance>, 'node'>;

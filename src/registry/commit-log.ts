@@ -8,7 +8,10 @@ type CheckEffect = Extract<Effect, { table: 'check' }>;
 /** Outputs can be long, and are in the catalog in full. */
 const OUTPUT_SHOWN = 200;
 
-/** One line for each thing that came, went or changed its status, with who asked for it. Outputs alone: none. */
+/**
+ * One line for each thing that came, went or changed its status, with who asked for it. Outputs alone: none, nor
+ * keys, which applications write as they please.
+ */
 export function logCommit(log: Log, committed: Committed, effects: readonly Effect[]): void {
   const { by, what } = committed.cause;
   const gone = new Set(effects.flatMap(goneWithItsChecks));
@@ -28,6 +31,20 @@ export function logCommit(log: Log, committed: Committed, effects: readonly Effe
       }
       case 'check':
         logCheck(log, effect, gone, { by, what });
+        break;
+      case 'session': {
+        const row = effect.after ?? effect.before;
+        if (!row) break;
+        const { id: session, name, node } = row;
+        log.info({ session, name, node, by, what }, `session ${effect.after ? 'created' : 'ended'}`);
+        break;
+      }
+      case 'query': {
+        const row = effect.after ?? effect.before;
+        if (!row) break;
+        const { id: query, name, service } = row;
+        log.info({ query, name, service, by, what }, `prepared query ${verb(effect)}`);
+      }
     }
   }
 }
@@ -54,17 +71,16 @@ function subject({ id, node, serviceId, serviceName }: Check): object {
   return serviceId === '' ? fields : { ...fields, service: serviceName, id: serviceId };
 }
 
-function verb({ before, after }: Effect): string {
+function verb({ before, after }: { readonly before: unknown; readonly after: unknown }): string {
   if (!after) return 'deregistered';
   return before ? 'updated' : 'registered';
 }
 
 /** The lines about these stand for those about their checks too. */
 function goneWithItsChecks(effect: Effect): string[] {
-  if (effect.after || effect.table === 'check' || !effect.before) return [];
-  return [
-    effect.table === 'node' ? nodeKey(effect.before.node) : instanceKey(effect.before.node, effect.before.id),
-  ];
+  if (effect.after || !effect.before) return [];
+  if (effect.table === 'node') return [nodeKey(effect.before.node)];
+  return effect.table === 'service' ? [instanceKey(effect.before.node, effect.before.id)] : [];
 }
 
 function ownersOf(check: Check): string[] {

@@ -1,4 +1,4 @@
-import type { Check, CheckStatus, Instance, RegistryNode } from './model.ts';
+import type { Check, CheckStatus, Instance, KvEntry, PreparedQuery, RegistryNode, Session } from './model.ts';
 
 /** An answer and the index it was read at: a blocking query waits for a higher one. Never 0. */
 export interface AtIndex<T> {
@@ -26,7 +26,13 @@ export type Query =
   | { readonly kind: 'node'; readonly node: string }
   | { readonly kind: 'health-node'; readonly node: string }
   | { readonly kind: 'health-checks'; readonly service: string }
-  | { readonly kind: 'health-state' };
+  | { readonly kind: 'health-state' }
+  | { readonly kind: 'kv'; readonly key: string }
+  | { readonly kind: 'kv-tree'; readonly prefix: string }
+  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'node-sessions'; readonly node: string }
+  | { readonly kind: 'sessions' }
+  | { readonly kind: 'queries' };
 
 /**
  * Local, synchronous reads of the registry: served from memory in every process, whatever the store.
@@ -55,6 +61,9 @@ export interface CatalogReader {
   check(node: string, id: string): Check | undefined;
   /** The check rows of one node that concern one instance only. */
   instanceChecks(node: string, id: string): readonly Check[];
+  readonly kv: KvReader;
+  readonly sessions: SessionReader;
+  readonly queries: QueryReader;
   /** The current index of one query. */
   indexOf(query: Query): number;
 
@@ -65,6 +74,32 @@ export interface CatalogReader {
   changed(query: Query, index: number, signal: AbortSignal): Promise<void>;
   /** Calls `fn` after every commit that moved the query's index; synchronously, so keep it short. */
   watch(query: Query, fn: () => void): () => void;
+}
+
+/** The key/value store. Keys compare exactly, and lists are in their order. */
+export interface KvReader {
+  /** Of all keys and values together. */
+  readonly bytes: number;
+  entry(key: string): AtIndex<KvEntry | undefined>;
+  under(prefix: string): AtIndex<readonly KvEntry[]>;
+  /** The keys that a session holds. */
+  heldBy(session: string): readonly string[];
+}
+
+/** Sessions, ordered by id. */
+export interface SessionReader {
+  get(id: string): AtIndex<Session | undefined>;
+  all(): AtIndex<readonly Session[]>;
+  ofNode(node: string): AtIndex<readonly Session[]>;
+  /** Those that end with a check. */
+  naming(node: string, check: string): readonly Session[];
+}
+
+/** Prepared queries, ordered by id. */
+export interface QueryReader {
+  all(): AtIndex<readonly PreparedQuery[]>;
+  /** By its id, or by its name in any case. */
+  find(idOrName: string): PreparedQuery | undefined;
 }
 
 /** The worst of the checks; none: passing. Any other word than Consul's three counts as critical. */

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
+import { Backlog } from './backlog.ts';
 import { Catalog } from './catalog.ts';
 import {
   type CatalogRegistration,
@@ -20,23 +21,31 @@ import {
 import { CommandQueue, type Scope } from './command-queue.ts';
 import type { CheckRequest, RegistryCommands } from './commands.ts';
 import { logCommit } from './commit-log.ts';
+import { Commits } from './commits.ts';
 import { DeferredOutputs } from './deferred-outputs.ts';
 import { effective } from './effective.ts';
 import { fold } from './fold.ts';
+import { KeyValues } from './key-values.ts';
+import { LockDelays } from './lock-delays.ts';
 import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
 import type { Cause, Change, Check, CheckStatus, Committed, PutCheck } from './model.ts';
 import { NODE_MAINTENANCE, serviceMaintenance } from './names.ts';
 import { type OwnNode, planOwnNode } from './own-node.ts';
+import { PreparedQueries } from './prepared-queries.ts';
 import type { CatalogReader } from './reader.ts';
+import { planRestore, type Restoration } from './restore-plan.ts';
+import { checkScope, endingCheckScopes, endingNodeScopes, serviceScope } from './scopes.ts';
 import {
   checksTouchedBy,
   planServiceDeregistration,
   planServiceRegistration,
   type ServiceRegistration,
 } from './service-plans.ts';
+import { Sessions } from './sessions.ts';
 import type { RegistryStore } from './store.ts';
 import { Storing, type StoringState } from './storing.ts';
 import type { Effect } from './tables.ts';
+import { Transactions } from './transactions.ts';
 
 export interface RegistryOptions {
   readonly store: RegistryStore;
@@ -47,12 +56,15 @@ export interface RegistryOptions {
   readonly checkUpdateInterval?: number;
   /** Rows of all kinds; what would go beyond is refused with REGISTRY_INVALID. */
   readonly maxRows?: number;
+  /** Bytes of all keys and values together; what would go beyond is refused with REGISTRY_INVALID. */
+  readonly maxKvBytes?: number;
   /** In [0, 1). */
   readonly random?: () => number;
 }
 
 const CHECK_UPDATE_INTERVAL_MS = 300_000;
 const MAX_ROWS = 100_000;
+const MAX_KV_BYTES = 64 * 1024 * 1024;
 
 /**
  * The registry of this process: turns commands into commits of the store, and what the store commits, whoever
@@ -60,13 +72,18 @@ const MAX_ROWS = 100_000;
  */
 export class Registry implements RegistryCommands, Part {
   readonly name = 'registry';
+  readonly kv: KeyValues;
+  readonly sessions: Sessions;
+  readonly transactions: Transactions;
+  readonly queries: PreparedQueries;
   readonly #options: RegistryOptions;
   readonly #catalog: Catalog;
   readonly #queue = new CommandQueue();
   readonly #outputs: DeferredOutputs;
   readonly #storing: Storing;
+  readonly #commits: Commits;
+  readonly #lockDelays: LockDelays;
   readonly #updateInterval: number;
-  readonly #maxRows: number;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #unsubscribe: Cancel | undefined;
   /** Commits that came while the snapshot was being loaded. */
@@ -77,7 +94,6 @@ export class Registry implements RegistryCommands, Part {
     this.#options = options;
     const { store, clock, log, node, random = Math.random } = options;
     this.#updateInterval = options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS;
-    this.#maxRows = options.maxRows ?? MAX_ROWS;
     this.#catalog = new Catalog({
       self: node.name,
       datacenter: node.datacenter,
@@ -91,6 +107,18 @@ export class Registry implements RegistryCommands, Part {
       interval: this.#updateInterval,
       commit: (ids) => this.#commitOutputs(ids),
     });
+    const catalog = this.#catalog;
+    const { maxRows = MAX_ROWS, maxKvBytes = MAX_KV_BYTES } = options;
+    const commits = new Commits({ catalog, store, storing: this.#storing, maxRows, maxKvBytes });
+    const enqueue: CommandQueue['run'] = (scope, work) => this.#enqueue(scope, work);
+    const delays = new LockDelays(clock);
+    const backlog = new Backlog();
+    this.#commits = commits;
+    this.#lockDelays = delays;
+    this.kv = new KeyValues({ catalog, enqueue, commits, delays, backlog });
+    this.sessions = new Sessions({ catalog, enqueue, commits, clock, log, newId: randomUUID });
+    this.transactions = new Transactions({ catalog, enqueue, commits, delays, backlog });
+    this.queries = new PreparedQueries({ catalog, enqueue, commits, newId: randomUUID });
   }
 
   /** Readable from the start on; empty until {@link start} has resolved. */
@@ -127,6 +155,7 @@ export class Registry implements RegistryCommands, Part {
       await store.close();
       throw error;
     }
+    this.sessions.restore();
     this.#state = 'running';
   }
 
@@ -138,7 +167,10 @@ export class Registry implements RegistryCommands, Part {
 
   async registerService(request: ServiceRegistration, cause: Cause): Promise<void> {
     await this.#command(
-      () => [serviceScope(request.service.id), ...checksTouchedBy(this.#catalog, request).map(checkScope)],
+      () => [
+        serviceScope(request.service.id),
+        ...this.#endingScopes(checksTouchedBy(this.#catalog, request)),
+      ],
       () => planServiceRegistration(this.#catalog, request),
       cause,
     );
@@ -146,7 +178,7 @@ export class Registry implements RegistryCommands, Part {
 
   deregisterService(id: string, cause: Cause): Promise<boolean> {
     return this.#command(
-      () => [serviceScope(id), ...this.#checksOf(id)],
+      () => [serviceScope(id), ...this.#endingScopes(this.#checksOf(id))],
       () => planServiceDeregistration(this.#catalog, id),
       cause,
     );
@@ -162,7 +194,7 @@ export class Registry implements RegistryCommands, Part {
 
   deregisterCheck(id: string, cause: Cause): Promise<boolean> {
     return this.#command(
-      () => [checkScope(id)],
+      () => this.#endingScopes([id]),
       () => planCheckDeregistration(this.#catalog, id),
       cause,
     );
@@ -170,7 +202,7 @@ export class Registry implements RegistryCommands, Part {
 
   async reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void> {
     await this.#enqueue(
-      () => [checkScope(id)],
+      () => (status === 'critical' ? this.#endingScopes([id]) : [checkScope(id)]),
       async () => {
         const check = requireCheck(this.#catalog, id);
         if (check.status === status && this.#updateInterval > 0) this.#defer(check, output);
@@ -214,6 +246,18 @@ export class Registry implements RegistryCommands, Part {
     );
   }
 
+  /** Resolves to the index from which on all is as the snapshot has it; see {@link planRestore}. All or nothing. */
+  restore(restoration: Restoration, cause: Cause): Promise<number> {
+    return this.#enqueue(
+      () => 'everything',
+      async () => {
+        const { changes, rows, kvBytes } = planRestore(this.#catalog, restoration);
+        const growth = { rows: rows - this.#catalog.size, kvBytes: kvBytes - this.#catalog.kv.bytes };
+        return this.#commits.commit(changes, growth, cause, restoration.index + 1);
+      },
+    );
+  }
+
   freshOutput(check: Check): string {
     const own = fold(check.node) === fold(this.#catalog.self);
     return (own ? this.#outputs.get(check.id) : undefined) ?? check.output;
@@ -234,10 +278,7 @@ export class Registry implements RegistryCommands, Part {
   async #commit(plan: readonly Change[], cause: Cause): Promise<boolean> {
     const { changes, added } = effective(this.#catalog, plan);
     if (changes.length === 0) return false;
-    if (added > 0 && this.#catalog.size + added > this.#maxRows) {
-      throw new VaneError('REGISTRY_INVALID', `The registry is full: it holds at most ${this.#maxRows} rows`);
-    }
-    await this.#storing.after(this.#options.store.commit(changes, cause));
+    await this.#commits.commit(changes, { rows: added, kvBytes: 0 }, cause);
     return true;
   }
 
@@ -251,8 +292,11 @@ export class Registry implements RegistryCommands, Part {
       this.#early.push(committed);
       return;
     }
+    this.#commits.arrived(committed.changes);
     const effects = this.#catalog.apply(committed);
     for (const effect of effects) this.#forgetOutput(effect);
+    this.#lockDelays.reflect(effects);
+    this.sessions.reflect(effects);
     logCommit(this.#options.log, committed, effects);
   }
 
@@ -292,6 +336,7 @@ export class Registry implements RegistryCommands, Part {
     const ran = this.#state === 'running';
     this.#state = 'stopped';
     this.#outputs.stop();
+    this.sessions.stop();
     if (!ran) return;
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     const cancel = clock.after(deadline - clock.now(), resolve);
@@ -305,21 +350,21 @@ export class Registry implements RegistryCommands, Part {
 
   #checksOf(serviceId: string): string[] {
     const checks = this.#catalog.instanceChecks(this.#catalog.self, serviceId);
-    return checks.map((check) => checkScope(check.id));
+    return checks.map((check) => check.id);
+  }
+
+  /** Checks that may go or turn critical, with what then ends. */
+  #endingScopes(checks: readonly string[]): string[] {
+    return checks.flatMap((check) => endingCheckScopes(this.#catalog, check));
   }
 
   /** Commands on this node go by service and check, so whoever changes it as a whole must be alone. */
   #nodeScope(nodes: readonly string[], id: string): Scope {
     const names = nodes.map(fold);
     if (names.includes(fold(this.#catalog.self))) return 'everything';
-    return [...names.map((name) => `node ${name}`), ...(id === '' ? [] : [`node-id ${id}`])];
+    return [
+      ...names.flatMap((name) => endingNodeScopes(this.#catalog, name)),
+      ...(id === '' ? [] : [`node-id ${id}`]),
+    ];
   }
-}
-
-function serviceScope(id: string): string {
-  return `service ${fold(id)}`;
-}
-
-function checkScope(id: string): string {
-  return `check ${fold(id)}`;
 }

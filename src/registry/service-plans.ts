@@ -79,13 +79,17 @@ export function instanceRow(node: string, service: ServiceRequest): Unindexed<In
     weights: service.weights,
     enableTagOverride: service.enableTagOverride,
     kind: service.kind,
+    file: service.file,
   };
 }
 
 /**
  * Consul's default ids: `service:<id>` for an only check, else `service:<id>:<n>` with n counting all checks from 1.
  */
-function checkIds({ service, checks }: ServiceRegistration): { id: string; request: CheckRequest }[] {
+export function checkIds({
+  service,
+  checks,
+}: Pick<ServiceRegistration, 'service' | 'checks'>): { id: string; request: CheckRequest }[] {
   const only = checks.length === 1;
   return checks.map((request, i) => ({
     id: request.id || (only ? `service:${service.id}` : `service:${service.id}:${i + 1}`),

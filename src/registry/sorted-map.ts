@@ -37,10 +37,32 @@ export class SortedMap<V> {
     return value;
   }
 
+  /** The values whose keys begin with `prefix`, in key order. */
+  under(prefix: string): V[] {
+    const from = this.#position(prefix);
+    return this.#values.slice(from, this.#pastPrefix(from, prefix));
+  }
+
+  /** Takes out all whose keys begin with `prefix`, and returns their values in key order. */
+  deleteUnder(prefix: string): V[] {
+    const from = this.#position(prefix);
+    const count = this.#pastPrefix(from, prefix) - from;
+    if (count === 0) return [];
+    this.#keys.splice(from, count);
+    this.#list = undefined;
+    return this.#values.splice(from, count);
+  }
+
   /** In key order; must not be changed. */
   values(): readonly V[] {
     this.#list ??= this.#values.slice();
     return this.#list;
+  }
+
+  #pastPrefix(from: number, prefix: string): number {
+    let at = from;
+    while (this.#keys[at]?.startsWith(prefix)) at++;
+    return at;
   }
 
   /** Where `key` is or would be. Looks at the end first: loading rows in order appends. */

@@ -19,8 +19,8 @@ export interface RegistryStore {
   readonly shared: boolean;
   /** Opens the store and returns all it holds. Rejects with STORE_CORRUPT rather than ever starting empty. */
   load(): Promise<StoreSnapshot>;
-  /** Commits `changes` atomically; resolves to the commit's index. */
-  commit(changes: readonly Change[], cause: Cause): Promise<number>;
+  /** Commits `changes` atomically; resolves to the commit's index, which is `least` or more. */
+  commit(changes: readonly Change[], cause: Cause, least?: number): Promise<number>;
   /**
    * Commits new states of checks that are there, and resolves to the commit's index. What a check has found must
    * not wait for a disk: what cannot be stored now takes effect all the same, is kept, and is stored with the next

@@ -46,7 +46,10 @@ export function catalogOf(rows: readonly Row[]): CatalogReader {
     instance: unused,
     check: unused,
     instanceChecks: unused,
-    indexOf: unused,
+    kv: { bytes: 0, entry: unused, under: unused, heldBy: unused },
+    sessions: { get: unused, all: unused, ofNode: unused, naming: unused },
+    queries: { all: unused, find: () => undefined },
+    indexOf: () => 1,
     changed: unused,
     watch: unused,
   };

@@ -1,6 +1,16 @@
 import { Catalog } from '../../src/registry/catalog.ts';
 import type { CheckRequest, ServiceRequest } from '../../src/registry/commands.ts';
-import type { Cause, Change, Check, Instance, RegistryNode, Unindexed } from '../../src/registry/model.ts';
+import type {
+  Cause,
+  Change,
+  Check,
+  Instance,
+  KvEntry,
+  RegistryNode,
+  Session,
+  Unindexed,
+} from '../../src/registry/model.ts';
+import type { SessionRequest } from '../../src/registry/sessions.ts';
 
 export const CAUSE: Cause = { by: 'test', what: 'test' };
 
@@ -84,6 +94,37 @@ export const deleteNode = (node: string): Change => ({ op: 'delete-node', node }
 export const deleteService = (node: string, id: string): Change => ({ op: 'delete-service', node, id });
 export const deleteCheck = (node: string, id: string): Change => ({ op: 'delete-check', node, id });
 
+/** A key with a text for its value. */
+export const putKv = (key: string, value: string, more: Partial<KvEntry> = {}): Change => ({
+  op: 'put-kv',
+  entry: { key, value: Buffer.from(value), flags: '0', lockIndex: 0, session: '', ...more },
+});
+
+export const deleteKv = (key: string): Change => ({ op: 'delete-kv', key });
+export const deleteKvTree = (prefix: string): Change => ({ op: 'delete-kv-tree', prefix });
+
+export function sessionRequest(node: string, more: Partial<SessionRequest> = {}): SessionRequest {
+  return {
+    name: '',
+    node,
+    lockDelay: 0,
+    behavior: 'release',
+    ttl: '',
+    ttlMs: 0,
+    nodeChecks: null,
+    serviceChecks: null,
+    checks: null,
+    ...more,
+  };
+}
+
+export const putSession = (id: string, node: string, more: Partial<Unindexed<Session>> = {}): Change => ({
+  op: 'put-session',
+  session: { ...sessionRequest(node), id, ...more },
+});
+
+export const deleteSession = (id: string): Change => ({ op: 'delete-session', id });
+
 /** A catalog that takes commits one after the other. */
 export function committing(start = 10) {
   const errors: unknown[] = [];
@@ -92,7 +133,7 @@ export function committing(start = 10) {
     datacenter: 'dc1',
     onListenerError: (error) => errors.push(error),
   });
-  catalog.reset({ index: start, nodes: [], services: [], checks: [] });
+  catalog.reset({ index: start, nodes: [], services: [], checks: [], sessions: [], kv: [], queries: [] });
   const commit = (...changes: Change[]): number => {
     const index = catalog.index + 1;
     catalog.apply({ index, changes, cause: CAUSE });

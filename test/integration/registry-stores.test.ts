@@ -23,6 +23,7 @@ import type {
   CheckStatus,
   Committed,
   PutCheck,
+  StoreSnapshot,
 } from '../../src/registry/model.ts';
 import type { RegistryStore } from '../../src/registry/store.ts';
 import { createMemoryStore } from '../../src/registry/stores/memory.ts';
@@ -40,6 +41,16 @@ import {
   putNode,
   putService,
 } from '../helpers/registry-rows.ts';
+
+const EMPTY: StoreSnapshot = {
+  index: 0,
+  nodes: [],
+  services: [],
+  checks: [],
+  sessions: [],
+  kv: [],
+  queries: [],
+};
 
 let folder: string;
 let file: string;
@@ -150,7 +161,7 @@ const FULL: Change[] = [
 describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
   test('starts empty, below the first commit', async () => {
     const store = kind().start();
-    expect(await store.load()).toEqual({ index: 1, nodes: [], services: [], checks: [] });
+    expect(await store.load()).toEqual({ ...EMPTY, index: 1 });
     expect(await store.commit([putNode('n1')], CAUSE)).toBeGreaterThan(1);
   });
 
@@ -212,7 +223,7 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
     await store.commit([putNode('n1')], CAUSE);
     const last = await store.commit([deleteNode('n1')], CAUSE);
     const again = await restart();
-    expect(await again.load()).toEqual({ index: last, nodes: [], services: [], checks: [] });
+    expect(await again.load()).toEqual({ ...EMPTY, index: last });
     expect(await again.commit([putNode('n1')], CAUSE)).toBeGreaterThan(last);
   });
 
@@ -247,6 +258,7 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
         await again.close();
         const nodes = catalog.nodes().value;
         expect(snapshot).toEqual({
+          ...EMPTY,
           index: catalog.index,
           nodes,
           services: nodes.flatMap(({ node }) => catalog.node(node).value?.instances ?? []),
@@ -376,7 +388,7 @@ describe('the SQLite file', () => {
 
   test.each([
     ["another program's database", 'PRAGMA application_id = 1', 'not a registry of Vane'],
-    ['one of a later version', 'PRAGMA user_version = 2', 'version 2'],
+    ['one of a later version', 'PRAGMA user_version = 3', 'version 3'],
     ['a row that cannot be read', `UPDATE service SET body = '{"node":'`, 'n1/web-0'],
     [
       'a row with a field of the wrong kind',

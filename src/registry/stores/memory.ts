@@ -10,9 +10,9 @@ export function createMemoryStore(): RegistryStore {
   const committed = new Emitter<Committed>();
   let index = 1;
   let closed = false;
-  const commit = async (changes: readonly Change[], cause: Cause) => {
+  const commit = async (changes: readonly Change[], cause: Cause, least = 0) => {
     if (closed) throw new VaneError('STORE_FAILED', 'the registry store is closed');
-    index += 1;
+    index = Math.max(index + 1, least);
     for (const change of changes) tables.apply(change, index);
     committed.emit({ index, changes, cause });
     return index;
@@ -25,7 +25,7 @@ export function createMemoryStore(): RegistryStore {
       return { index, ...tables.rows() };
     },
     commit,
-    commitReports: commit,
+    commitReports: (reports, cause) => commit(reports, cause),
     settle: async () => {},
     onCommitted: (fn) => committed.on(fn),
     async close() {

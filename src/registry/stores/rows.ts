@@ -5,8 +5,10 @@ import type {
   CheckKind,
   Indexed,
   Instance,
+  PreparedQuery,
   RegistryNode,
   ServiceAddress,
+  Session,
   Unindexed,
 } from '../model.ts';
 import {
@@ -51,6 +53,7 @@ export const decodeInstance = decoder<Unindexed<Instance>>({
   weights: fields<Instance['weights']>({ passing: isNumber, warning: isNumber }),
   enableTagOverride: isBoolean,
   kind: isString,
+  file: optional(isString),
 });
 
 type KindOf<K extends CheckKind['kind']> = Extract<CheckKind, { kind: K }>;
@@ -64,6 +67,12 @@ const isHttp = fields<KindOf<'http'>>({
   tlsSkipVerify: isBoolean,
 });
 const isTcp = fields<KindOf<'tcp'>>({ kind: literal('tcp'), address: isString });
+const isGrpc = fields<KindOf<'grpc'>>({
+  kind: literal('grpc'),
+  target: isString,
+  useTls: isBoolean,
+  tlsSkipVerify: isBoolean,
+});
 const isScript = fields<KindOf<'script'>>({
   kind: literal('script'),
   args: listOf(isString),
@@ -73,7 +82,7 @@ const isTtl = fields<KindOf<'ttl'>>({ kind: literal('ttl') });
 const isAlias = fields<KindOf<'alias'>>({ kind: literal('alias'), node: isString, serviceId: isString });
 
 const isDefinition = fields<CheckDefinition>({
-  kind: oneOf(oneOf(oneOf(isHttp, isTcp), oneOf(isScript, isTtl)), isAlias),
+  kind: oneOf(oneOf(oneOf(isHttp, isTcp), oneOf(isScript, isTtl)), oneOf(isAlias, isGrpc)),
   interval: isNumber,
   timeout: isNumber,
   ttl: isNumber,
@@ -95,9 +104,48 @@ export const decodeCheck = decoder<Unindexed<Check>>({
   serviceTags: listOf(isString),
   type: isString,
   definition: optional(isDefinition),
+  toldDefinition: optional(isDefinition),
+  file: optional(isString),
 });
 
-function decoder<T extends object>(
+export const decodeSession = decoder<Unindexed<Session>>({
+  id: isString,
+  name: isString,
+  node: isString,
+  lockDelay: isNumber,
+  behavior: oneOf(literal('release'), literal('delete')),
+  ttl: isString,
+  ttlMs: isNumber,
+  nodeChecks: nullable(listOf(isString)),
+  serviceChecks: nullable(
+    listOf(
+      fields<{ readonly id: string; readonly namespace: string }>({ id: isString, namespace: isString }),
+    ),
+  ),
+  checks: nullable(listOf(isString)),
+});
+
+export const decodeQuery = decoder<Unindexed<PreparedQuery>>({
+  id: isString,
+  name: isString,
+  session: isString,
+  service: isString,
+  onlyPassing: isBoolean,
+  ignoreCheckIds: nullable(listOf(isString)),
+  tags: nullable(listOf(isString)),
+  nodeMeta: nullable(recordOf(isString)),
+  serviceMeta: nullable(recordOf(isString)),
+  near: isString,
+  failover: fields<PreparedQuery['failover']>({
+    nearestN: isNumber,
+    datacenters: nullable(listOf(isString)),
+  }),
+  ttl: isString,
+  ttlMs: isNumber,
+});
+
+/** Reads rows of a kind; what it returns throws STORE_CORRUPT, naming `what`. */
+export function decoder<T extends object>(
   guards: { readonly [K in keyof T]-?: Guard<T[K]> },
 ): (what: string, body: string) => T {
   const isRow = fields<T>(guards);

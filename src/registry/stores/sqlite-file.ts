@@ -5,12 +5,50 @@ import { messageOf, VaneError } from '../../core/errors.ts';
 
 /** "Vane" in ASCII, so that no other program's database is taken for ours. */
 const APPLICATION_ID = 0x56616e65;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+
+/** What came with version 2. Keys of `kv` are bytes, as SQLite would end a text at a NUL here and there. */
+const SESSIONS_AND_KV = `
+  PRAGMA user_version = 2;
+  CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    node TEXT NOT NULL REFERENCES node,
+    body TEXT NOT NULL,
+    create_index INTEGER NOT NULL,
+    modify_index INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX session_node ON session (node);
+  CREATE TABLE session_check (
+    session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+    node TEXT NOT NULL,
+    "check" TEXT NOT NULL,
+    PRIMARY KEY (session, "check"),
+    FOREIGN KEY (node, "check") REFERENCES "check" (node, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX session_check_check ON session_check (node, "check");
+  CREATE TABLE kv (
+    key BLOB PRIMARY KEY,
+    value BLOB NOT NULL,
+    flags TEXT NOT NULL,
+    lock_index INTEGER NOT NULL,
+    session TEXT REFERENCES session,
+    create_index INTEGER NOT NULL,
+    modify_index INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX kv_session ON kv (session) WHERE session IS NOT NULL;
+  CREATE TABLE query (
+    id TEXT PRIMARY KEY,
+    session TEXT REFERENCES session ON DELETE CASCADE,
+    body TEXT NOT NULL,
+    create_index INTEGER NOT NULL,
+    modify_index INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX query_session ON query (session) WHERE session IS NOT NULL;
+`;
 
 /** Keys are folded names; `body` is a row as `rows.ts` encodes it. */
 const SCHEMA = `
   PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
   CREATE TABLE last_commit (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     commit_index INTEGER NOT NULL
@@ -41,6 +79,7 @@ const SCHEMA = `
     FOREIGN KEY (node, service) REFERENCES service (node, id) ON DELETE CASCADE
   ) STRICT;
   CREATE INDEX check_service ON "check" (node, service);
+  ${SESSIONS_AND_KV}
 `;
 
 /** For a predecessor that is just ending, ms. */
@@ -68,13 +107,14 @@ function open(file: string): DatabaseSync {
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     if (pragma(db, 'application_id') !== APPLICATION_ID) throw corrupt(file, 'it is not a registry of Vane');
     const version = pragma(db, 'user_version');
-    if (version !== SCHEMA_VERSION) {
+    if (version !== SCHEMA_VERSION && version !== 1) {
       throw corrupt(file, `its schema is version ${version}, and this Vane knows version ${SCHEMA_VERSION}`);
     }
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     const found = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
     if (found !== 'ok') throw corrupt(file, String(found));
     if (db.prepare('PRAGMA foreign_key_check').get()) throw corrupt(file, 'rows are missing in it');
+    if (version === 1) db.exec(`BEGIN IMMEDIATE; ${SESSIONS_AND_KV} COMMIT;`);
     return db;
   } catch (error) {
     db.close();

@@ -3,10 +3,11 @@ import type { Cancel } from '../../core/clock.ts';
 import { Emitter } from '../../core/emitter.ts';
 import { VaneError } from '../../core/errors.ts';
 import { fold } from '../fold.ts';
-import type { Cause, Change, Committed, Indexed, PutCheck, StoreSnapshot } from '../model.ts';
+import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from '../model.ts';
 import type { RegistryStore } from '../store.ts';
-import { decodeCheck, decodeInstance, decodeNode, encodeRow } from './rows.ts';
 import { asStoreError, isOfSqlite, openDatabase } from './sqlite-file.ts';
+import { readAll } from './sqlite-read.ts';
+import { prepare, run, type Statements } from './sqlite-write.ts';
 
 /** A store in one SQLite file, durable across crashes of process and machine. The file is opened by `load`. */
 export function openSqliteStore(file: string): RegistryStore {
@@ -18,6 +19,8 @@ interface Pending {
   readonly cause: Cause;
   /** The same, where it is reports alone: they take effect whether they can be stored or not. */
   readonly reports: readonly PutCheck[] | undefined;
+  /** The index is this or more. */
+  readonly least: number;
   readonly resolve: (index: number) => void;
   readonly reject: (error: VaneError) => void;
 }
@@ -37,34 +40,18 @@ const MOST_WAITING = 10_000;
  */
 const INDEXES_AHEAD = 1_000_000;
 
-/** The rules of `tables.ts` in SQL: equal rows are left alone, and so is what has lost its node or service. */
-const PUT_NODE = `
-  INSERT INTO node VALUES (?1, ?2, ?3, ?3)
-  ON CONFLICT DO UPDATE SET body = excluded.body, modify_index = excluded.modify_index
-  WHERE body <> excluded.body`;
-const PUT_SERVICE = `
-  INSERT INTO service
-  SELECT ?1, ?2, ?3, ?4, ?4 WHERE EXISTS (SELECT 1 FROM node WHERE node = ?1)
-  ON CONFLICT DO UPDATE SET body = excluded.body, modify_index = excluded.modify_index
-  WHERE body <> excluded.body`;
-const PUT_CHECK = `
-  INSERT INTO "check"
-  SELECT ?1, ?2, ?3, ?4, ?5, ?5
-  WHERE EXISTS (SELECT 1 FROM node WHERE node = ?1)
-    AND (?3 IS NULL OR EXISTS (SELECT 1 FROM service WHERE node = ?1 AND id = ?3))
-  ON CONFLICT DO UPDATE SET
-    service = excluded.service, body = excluded.body, modify_index = excluded.modify_index
-  WHERE body <> excluded.body`;
-
 class SqliteStore implements RegistryStore {
   readonly shared = false;
   readonly #file: string;
   readonly #committed = new Emitter<Committed>();
   readonly #pending: Pending[] = [];
-  /** Reports that took effect but are not in the file: the latest of each check, in the order of their indexes. */
+  /**
+   * Reports that took effect but are not in the file, in the order of their indexes: of each check the latest, and the
+   * latest critical one, which has ended the sessions that name the check.
+   */
   readonly #unstored = new Map<string, Unstored>();
   #db: DatabaseSync | undefined;
-  #statements: ReturnType<typeof prepare> | undefined;
+  #statements: Statements | undefined;
   #index = 1;
   /** What the file says. */
   #highestIndex = 1;
@@ -97,12 +84,12 @@ class SqliteStore implements RegistryStore {
     }
   }
 
-  commit(changes: readonly Change[], cause: Cause): Promise<number> {
-    return this.#commit(changes, undefined, cause);
+  commit(changes: readonly Change[], cause: Cause, least = 0): Promise<number> {
+    return this.#commit(changes, undefined, cause, least);
   }
 
   commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number> {
-    return this.#commit(reports, reports, cause);
+    return this.#commit(reports, reports, cause, 0);
   }
 
   async settle(): Promise<void> {
@@ -130,13 +117,14 @@ class SqliteStore implements RegistryStore {
     changes: readonly Change[],
     reports: readonly PutCheck[] | undefined,
     cause: Cause,
+    least: number,
   ): Promise<number> {
     return new Promise((resolve, reject) => {
       if (!this.#db) return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
       if (this.#pending.length >= MOST_WAITING) {
         return reject(new VaneError('STORE_FAILED', 'too many changes of the registry are waiting'));
       }
-      this.#pending.push({ changes, reports, cause, resolve, reject });
+      this.#pending.push({ changes, reports, cause, least, resolve, reject });
       this.#schedule();
     });
   }
@@ -151,7 +139,7 @@ class SqliteStore implements RegistryStore {
 
   #commitPending(): void {
     const batch = this.#pending.splice(0, MOST_AT_ONCE);
-    const needed = this.#index + batch.length;
+    const needed = batch.reduce((index, { least }) => Math.max(index + 1, least), this.#index);
     const ahead = needed + INDEXES_AHEAD / 2 > this.#highestIndex;
     const outcomes = this.#store(batch, ahead ? needed + INDEXES_AHEAD : this.#highestIndex);
     for (const [i, { changes, cause, resolve, reject }] of batch.entries()) {
@@ -177,12 +165,13 @@ class SqliteStore implements RegistryStore {
       db.exec('BEGIN IMMEDIATE');
       for (const { report, index } of this.#unstored.values()) run(statements, report, index);
       let index = this.#index;
-      const outcomes = batch.map(({ changes }) => {
+      const outcomes = batch.map(({ changes, least }) => {
+        const next = Math.max(index + 1, least);
         const failure = this.#within(db, () => {
-          for (const change of changes) run(statements, change, index + 1);
+          for (const change of changes) run(statements, change, next);
         });
         if (failure) return failure;
-        index += 1;
+        index = next;
         return index;
       });
       statements.setIndex.run(highestIndex);
@@ -228,7 +217,8 @@ class SqliteStore implements RegistryStore {
   #keep(reports: readonly PutCheck[]): number {
     this.#index += 1;
     for (const report of reports) {
-      const key = `${fold(report.check.node)}\0${fold(report.check.id)}`;
+      const { node, id, status } = report.check;
+      const key = `${fold(node)}\0${fold(id)}\0${status === 'critical'}`;
       this.#unstored.delete(key);
       this.#unstored.set(key, { report, index: this.#index });
     }
@@ -240,79 +230,4 @@ class SqliteStore implements RegistryStore {
     const { message } = asStoreError(error, this.#file);
     return new VaneError('STORE_FAILED', message, { cause: error });
   }
-}
-
-function prepare(db: DatabaseSync) {
-  return {
-    putNode: db.prepare(PUT_NODE),
-    putService: db.prepare(PUT_SERVICE),
-    putCheck: db.prepare(PUT_CHECK),
-    deleteNode: db.prepare('DELETE FROM node WHERE node = ?'),
-    deleteService: db.prepare('DELETE FROM service WHERE node = ? AND id = ?'),
-    deleteCheck: db.prepare('DELETE FROM "check" WHERE node = ? AND id = ?'),
-    setIndex: db.prepare('UPDATE last_commit SET commit_index = ?'),
-  };
-}
-
-function run(statements: ReturnType<typeof prepare>, change: Change, index: number): void {
-  switch (change.op) {
-    case 'put-node': {
-      const { node } = change;
-      statements.putNode.run(fold(node.node), encodeRow(node), index);
-      return;
-    }
-    case 'put-service': {
-      const { service } = change;
-      statements.putService.run(fold(service.node), fold(service.id), encodeRow(service), index);
-      return;
-    }
-    case 'put-check': {
-      const { check } = change;
-      const service = check.serviceId === '' ? null : fold(check.serviceId);
-      statements.putCheck.run(fold(check.node), fold(check.id), service, encodeRow(check), index);
-      return;
-    }
-    case 'delete-node':
-      statements.deleteNode.run(fold(change.node));
-      return;
-    case 'delete-service':
-      statements.deleteService.run(fold(change.node), fold(change.id));
-      return;
-    case 'delete-check':
-      statements.deleteCheck.run(fold(change.node), fold(change.id));
-  }
-}
-
-function readAll(db: DatabaseSync): StoreSnapshot {
-  const last = db.prepare('SELECT commit_index FROM last_commit').get()?.commit_index;
-  if (typeof last !== 'number')
-    throw new VaneError('STORE_CORRUPT', 'the index of the last commit is missing');
-  return {
-    index: last,
-    nodes: rowsOf(db, 'SELECT *, node AS name FROM node ORDER BY node', decodeNode),
-    services: rowsOf(
-      db,
-      `SELECT *, node || '/' || id AS name FROM service ORDER BY node, id`,
-      decodeInstance,
-    ),
-    checks: rowsOf(db, `SELECT *, node || '/' || id AS name FROM "check" ORDER BY node, id`, decodeCheck),
-  };
-}
-
-function rowsOf<T extends object>(
-  db: DatabaseSync,
-  sql: string,
-  decode: (what: string, body: string) => T,
-): (T & Indexed)[] {
-  return db
-    .prepare(sql)
-    .all()
-    .map((row) => {
-      const what = `a row (${row.name}) of the registry`;
-      const { body, create_index: createIndex, modify_index: modifyIndex } = row;
-      if (typeof body !== 'string' || typeof createIndex !== 'number' || typeof modifyIndex !== 'number') {
-        throw new VaneError('STORE_CORRUPT', `${what} is not what it should be`);
-      }
-      return { ...decode(what, body), createIndex, modifyIndex };
-    });
 }

@@ -243,6 +243,9 @@ describe('indexes', () => {
       nodes: catalog.nodes().value,
       services: web,
       checks: catalog.checksInState('any').value,
+      sessions: [],
+      kv: [],
+      queries: [],
     });
     expect(woken).toEqual(names());
     for (const name of names()) expect([name, catalog.indexOf(QUERIES[name])]).toEqual([name, 500]);

@@ -112,6 +112,8 @@ class NaiveCatalog {
         return this.checks.filter((row) => same(row.serviceName, query.service));
       case 'health-state':
         return this.checks;
+      default:
+        throw new Error(`${query.kind} has a model of its own`);
     }
   }
 }

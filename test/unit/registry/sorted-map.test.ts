@@ -42,4 +42,20 @@ describe('SortedMap', () => {
     expect(sorted.delete('absent')).toBeUndefined();
     expect(sorted.values()).toBe(both);
   });
+
+  test('gives and takes out what begins with a prefix, and nothing else', () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b', '/', '\uffff'), maxLength: 4 });
+    fc.assert(
+      fc.property(fc.uniqueArray(word), word, (keys, prefix) => {
+        const sorted = new SortedMap<string>();
+        for (const key of keys) sorted.set(key, key);
+        const all = sorted.values();
+        const under = all.filter((key) => key.startsWith(prefix));
+        expect(sorted.under(prefix)).toEqual(under);
+        expect(sorted.deleteUnder(prefix)).toEqual(under);
+        expect(sorted.values()).toEqual(all.filter((key) => !key.startsWith(prefix)));
+        expect(under.map((key) => sorted.get(key))).toEqual(under.map(() => undefined));
+      }),
+    );
+  });
 });
