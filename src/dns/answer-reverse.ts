@@ -1,11 +1,14 @@
-import type { CatalogReader } from '../registry/reader.ts';
 import { type AddressBytes, formatAddress, parseAddress } from './address.ts';
-import { type Answer, bare, type DnsQuestion, found, type Lookup } from './lookup.ts';
+import { type Answer, type AnswerReader, bare, type DnsQuestion, found, type Lookup } from './lookup.ts';
 import { isHostname } from './names.ts';
 import { nodeName } from './records.ts';
 
 /** Consul hands what it does not know to its recursors and, having none, fails like a recursor that has none. */
-const NOT_OURS: Answer = bare('SERVFAIL', { authoritative: false, recursionAvailable: true });
+const NOT_OURS: Answer = {
+  ...bare('SERVFAIL', { authoritative: false, recursionAvailable: true }),
+  outside: true,
+};
+const NO_OWNER: Answer = { ...bare('NXDOMAIN', { authoritative: true }), outside: true };
 /** The TTL of PTR records is fixed in Consul. */
 const PTR_TTL = 0;
 
@@ -17,7 +20,7 @@ export function answerReverse(
 ): Answer {
   if (!address || (question.type !== 'PTR' && question.type !== 'ANY')) return NOT_OURS;
   const owner = ownersOf(lookup.reader).get(formatAddress(address));
-  if (!owner) return NOT_OURS;
+  if (!owner) return lookup.policy.ptrNxdomain ? NO_OWNER : NOT_OURS;
   const { datacenter, domain } = lookup.zone;
   const target =
     owner.kind === 'node' ? nodeName(owner.name, lookup) : `${owner.name}.service.${datacenter}.${domain}`;
@@ -33,9 +36,9 @@ interface Owner {
 type Owners = ReadonlyMap<string, Owner>;
 
 /** Derived from the catalog once per commit, and only when somebody asks. */
-const cache = new WeakMap<CatalogReader, { readonly index: number; readonly owners: Owners }>();
+const cache = new WeakMap<AnswerReader, { readonly index: number; readonly owners: Owners }>();
 
-function ownersOf(reader: CatalogReader): Owners {
+function ownersOf(reader: AnswerReader): Owners {
   const cached = cache.get(reader);
   if (cached?.index === reader.index) return cached.owners;
   const owners = new Map<string, Owner>();

@@ -1,10 +1,20 @@
 import type { Instance } from '../registry/model.ts';
+import { chosenBy } from '../registry/query-choice.ts';
 import { aggregateStatus, type ServiceEntry } from '../registry/reader.ts';
 import { type AddressBytes, formatAddress, parseAddress } from './address.ts';
 import { noSuchName, noSuchRecords } from './answer-zone.ts';
 import { type Answer, type DnsQuestion, type DnsRecord, found, type Lookup } from './lookup.ts';
 import { hasTag, isHostname, withoutTrailingDot } from './names.ts';
-import { addressName, addressRecord, aliasRecords, metaRecords, nodeName, wantsFamily } from './records.ts';
+import {
+  addressName,
+  addressRecord,
+  aliasRecords,
+  chased,
+  metaRecords,
+  nodeName,
+  wantsFamily,
+} from './records.ts';
+import { ttlOfService } from './service-ttl.ts';
 import { shuffled } from './shuffle.ts';
 
 /** `web.service.consul`: the instances that may get traffic, in random order. */
@@ -19,11 +29,30 @@ export function answerService(
     (entry) =>
       (!onlyPassing || entry.passing) && (asked.tag === undefined || hasTag(entry.instance.tags, asked.tag)),
   );
+  return answerEntries(question, chosen, ttlOfService(lookup.policy.serviceTtls, asked.service), lookup);
+}
+
+/** `near.query.consul`: the instances that a prepared query chooses, in random order. */
+export function answerQuery(question: DnsQuestion, name: string, lookup: Lookup): Answer {
+  const query = lookup.reader.queries.find(name);
+  if (!query) return noSuchName(lookup);
+  const chosen = chosenBy(query, lookup.reader.entries(query.service).value);
+  const { serviceTtls } = lookup.policy;
+  const ttl = query.ttl === '' ? ttlOfService(serviceTtls, query.service) : Math.floor(query.ttlMs / 1000);
+  return answerEntries(question, chosen.map(asAlive), ttl, lookup);
+}
+
+function answerEntries(
+  question: DnsQuestion,
+  chosen: readonly AliveEntry[],
+  ttl: number,
+  lookup: Lookup,
+): Answer {
   if (chosen.length === 0) return noSuchName(lookup);
   const answer =
     question.type === 'SRV'
-      ? serviceRecords(question, chosen, lookup)
-      : found(addressRecords(question, chosen, lookup));
+      ? serviceRecords(question, chosen, ttl, lookup)
+      : addressRecords(question, chosen, ttl, lookup);
   return answer.answers.length > 0 ? answer : noSuchRecords(lookup);
 }
 
@@ -42,23 +71,27 @@ const aliveCache = new WeakMap<readonly ServiceEntry[], readonly AliveEntry[]>()
 function aliveEntries(entries: readonly ServiceEntry[]): readonly AliveEntry[] {
   const cached = aliveCache.get(entries);
   if (cached) return cached;
-  const alive: AliveEntry[] = [];
-  for (const { node, instance, checks } of entries) {
-    const status = aggregateStatus(checks);
-    if (status === 'critical') continue;
-    const address = parseAddress(instance.address || node.address);
-    alive.push({ node, instance, passing: status === 'passing', address });
-  }
+  const alive = entries.filter(({ checks }) => aggregateStatus(checks) !== 'critical').map(asAlive);
   aliveCache.set(entries, alive);
   return alive;
+}
+
+function asAlive({ node, instance, checks }: ServiceEntry): AliveEntry {
+  const address = parseAddress(instance.address || node.address);
+  return { node, instance, passing: aggregateStatus(checks) === 'passing', address };
 }
 
 /**
  * One address record per distinct address. Only where all instances are host names, one CNAME: a name can have only
  * one, and none beside other records (RFC 1034 section 3.6.2).
  */
-function addressRecords(question: DnsQuestion, entries: readonly AliveEntry[], lookup: Lookup): DnsRecord[] {
-  const { serviceTtl } = lookup.policy;
+function addressRecords(
+  question: DnsQuestion,
+  entries: readonly AliveEntry[],
+  ttl: number,
+  lookup: Lookup,
+): Answer {
+  const most = Math.min(lookup.maxAnswers, lookup.policy.aRecordLimit || lookup.maxAnswers);
   // Consul answers TXT questions about services with addresses.
   const type = question.type === 'TXT' ? 'ANY' : question.type;
   const records: DnsRecord[] = [];
@@ -66,12 +99,12 @@ function addressRecords(question: DnsQuestion, entries: readonly AliveEntry[], l
   let alias: DnsRecord[] = [];
   let anyAddress = false;
   for (const entry of shuffled(entries, lookup.random)) {
-    if (records.length === lookup.maxAnswers) break;
+    if (records.length === most) break;
     const hostname = entry.instance.address || entry.node.address;
     const address = entry.address ?? selfReference(hostname, entry, question);
     if (!address) {
       if (alias.length === 0 && isHostname(hostname)) {
-        alias = aliasRecords(question.name, hostname, question.type, serviceTtl, lookup);
+        alias = aliasRecords(question.name, hostname, question.type, ttl, lookup);
       }
       continue;
     }
@@ -79,9 +112,9 @@ function addressRecords(question: DnsQuestion, entries: readonly AliveEntry[], l
     const key = formatAddress(address);
     if (!wantsFamily(type, address) || seen.has(key)) continue;
     seen.add(key);
-    records.push(addressRecord(question.name, address, serviceTtl));
+    records.push(addressRecord(question.name, address, ttl));
   }
-  return anyAddress ? records : alias;
+  return anyAddress ? { ...found(records), beside: records.map(() => []) } : found(alias);
 }
 
 /** An instance whose address is the very name that is asked for means its node: a CNAME would lead nowhere. */
@@ -91,10 +124,14 @@ function selfReference(hostname: string, entry: AliveEntry, question: DnsQuestio
 }
 
 /** SRV (RFC 2782): one record per node, address and port; the targets' addresses and node meta beside them. */
-function serviceRecords(question: DnsQuestion, entries: readonly AliveEntry[], lookup: Lookup): Answer {
-  const ttl = lookup.policy.serviceTtl;
+function serviceRecords(
+  question: DnsQuestion,
+  entries: readonly AliveEntry[],
+  ttl: number,
+  lookup: Lookup,
+): Answer {
   const answers: DnsRecord[] = [];
-  const additionals: DnsRecord[] = [];
+  const beside: DnsRecord[][] = [];
   const seen = new Set<string>();
   for (const entry of shuffled(entries, lookup.random)) {
     if (answers.length === lookup.maxAnswers) break;
@@ -109,9 +146,9 @@ function serviceRecords(question: DnsQuestion, entries: readonly AliveEntry[], l
     const weight = clampUint16(passing ? instance.weights.passing : instance.weights.warning);
     const data = { priority: 1, weight, port: instance.port, target };
     answers.push({ name: question.name, type: 'SRV', ttl, data });
-    additionals.push(...targetRecords(target, entry, lookup), ...metaRecords(target, node.meta, ttl));
+    beside.push([...targetRecords(target, entry, ttl, lookup), ...metaRecords(target, node.meta, ttl)]);
   }
-  return found(answers, additionals);
+  return { ...found(answers, beside.flat()), beside };
 }
 
 /** The address as a name, the node's name where the instance has no address of its own, or the host name given. */
@@ -124,9 +161,14 @@ function srvTarget({ node, instance, address }: AliveEntry, lookup: Lookup): str
   return isHostname(hostname) ? withoutTrailingDot(hostname) : undefined;
 }
 
-function targetRecords(target: string, { address }: AliveEntry, lookup: Lookup): readonly DnsRecord[] {
-  if (address) return [addressRecord(target, address, lookup.policy.serviceTtl)];
-  return lookup.chase(target, 'ANY');
+function targetRecords(
+  target: string,
+  { address }: AliveEntry,
+  ttl: number,
+  lookup: Lookup,
+): readonly DnsRecord[] {
+  if (address) return [addressRecord(target, address, ttl)];
+  return chased(target, 'ANY', ttl, lookup);
 }
 
 function isUint16(value: number): boolean {

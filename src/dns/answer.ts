@@ -1,12 +1,12 @@
-import type { CatalogReader } from '../registry/reader.ts';
 import { answerAddress } from './answer-address.ts';
 import { answerNode } from './answer-node.ts';
 import { answerReverse } from './answer-reverse.ts';
-import { answerService } from './answer-service.ts';
+import { answerQuery, answerService } from './answer-service.ts';
 import { answerNameservers, answerStartOfAuthority, noSuchName } from './answer-zone.ts';
 import {
   type Answer,
   type AnswerOptions,
+  type AnswerReader,
   bare,
   type DnsQuestion,
   type DnsRecord,
@@ -21,23 +21,25 @@ const MAX_CHASES = 3;
  * Answers one question from the registry, as Consul's DNS interface does: see the conformance suite for the
  * odd corners. Instances with a critical check (their own or their node's) are left out.
  */
-export function answer(question: DnsQuestion, reader: CatalogReader, options: AnswerOptions): Answer {
+export function answer(question: DnsQuestion, reader: AnswerReader, options: AnswerOptions): Answer {
   return answerAt(question, reader, options, 0);
 }
 
 function answerAt(
   question: DnsQuestion,
-  reader: CatalogReader,
+  reader: AnswerReader,
   options: AnswerOptions,
   depth: number,
 ): Answer {
-  const zone: Zone = { domain: options.domain, datacenter: reader.datacenter };
+  const { domain, altDomain } = options;
+  const zone: Zone = { domain, altDomain, datacenter: reader.datacenter };
   const lookup: Lookup = {
     ...options,
     zone,
     reader,
     chase(name, type) {
-      if (depth >= MAX_CHASES || !isInZone(name, zone)) return [];
+      if (!isInZone(name, zone)) return options.outside?.(name) ?? [];
+      if (depth >= MAX_CHASES) return [];
       return answerAt({ name, type }, reader, options, depth + 1).answers.filter(isAddressOrAlias);
     },
   };
@@ -49,6 +51,8 @@ function answerAt(
   switch (parsed.kind) {
     case 'service':
       return answerService(question, parsed, lookup);
+    case 'query':
+      return answerQuery(question, parsed.query, lookup);
     case 'node':
       return answerNode(question, parsed.node, lookup);
     case 'addr':
@@ -62,7 +66,7 @@ function answerAt(
   }
 }
 
-const REFUSED: Answer = bare('REFUSED', { authoritative: false });
+const REFUSED: Answer = { ...bare('REFUSED', { authoritative: false }), outside: true };
 
 function isAddressOrAlias(record: DnsRecord): boolean {
   return record.type === 'A' || record.type === 'AAAA' || record.type === 'CNAME';

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Handled } from './handler.ts';
 import { type AnswerPolicy, DEFAULT_ANSWER_POLICY } from './lookup.ts';
 import type { RareLog } from './rare-log.ts';
 
@@ -8,6 +9,14 @@ export interface DnsServerOptions extends AnswerPolicy {
   readonly udpAnswerLimit: number;
   /** Set the TC bit when answers were left out. */
   readonly enableTruncate: boolean;
+  /** Another zone with the same names. */
+  readonly altDomain: string | undefined;
+  /** Nameservers for names outside the zone, asked in this order. */
+  readonly recursors: readonly { readonly host: string; readonly port: number }[];
+  /** How long each of them may take, ms. */
+  readonly recursorTimeout: number;
+  /** Set the RA bit without recursors, too. */
+  readonly recursionAvailable: boolean;
   /** TCP connections at once; one more replaces the one that has been silent the longest. */
   readonly tcpMaxConnections: number;
   /** Milliseconds a TCP connection may go without a whole query. */
@@ -18,12 +27,16 @@ export const DEFAULT_DNS_OPTIONS: DnsServerOptions = {
   ...DEFAULT_ANSWER_POLICY,
   udpAnswerLimit: 3,
   enableTruncate: false,
+  altDomain: undefined,
+  recursors: [],
+  recursorTimeout: 2_000,
+  recursionAvailable: false,
   tcpMaxConnections: 512,
   tcpIdleTimeout: 10_000,
 };
 
-/** Answers a message, or says nothing. Never throws. */
-export type Respond = (message: Buffer, transport: 'udp' | 'tcp') => Buffer | undefined;
+/** Answers a message, or says nothing. Never throws, and promises never reject. */
+export type Respond = (message: Buffer, transport: 'udp' | 'tcp') => Handled;
 
 /** What both listeners work with. */
 export interface ListenerContext {

@@ -1,5 +1,5 @@
 import type { SoaAnswer, SrvAnswer, StringAnswer, TxtAnswer } from 'dns-packet';
-import type { CatalogReader } from '../registry/reader.ts';
+import type { CatalogReader, QueryReader } from '../registry/reader.ts';
 import type { Zone } from './names.ts';
 
 /** The record types this zone has, and all others together. */
@@ -24,15 +24,30 @@ export interface Answer {
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
   readonly additionals: readonly DnsRecord[];
+  /** Where each answer can stand anywhere and be left out: what goes with each one, in the order of `answers`. */
+  readonly beside?: readonly (readonly DnsRecord[])[];
+  /** Said by a zone that does not know; whoever has recursors asks them instead. */
+  readonly outside?: boolean;
+}
+
+/** The part of the registry that answers are made of. */
+export interface AnswerReader
+  extends Pick<CatalogReader, 'self' | 'datacenter' | 'index' | 'entries' | 'services' | 'nodes' | 'node'> {
+  readonly queries: Pick<QueryReader, 'find'>;
 }
 
 /** What an operator may choose about answers (Consul's `dns_config`). Times in seconds. */
 export interface AnswerPolicy {
   /** Also leave out instances whose worst check is a warning. */
   readonly onlyPassing: boolean;
-  readonly serviceTtl: number;
+  /** By service, in lower case; `web*` is for all that begin so, `*` for all others. */
+  readonly serviceTtls: Readonly<Record<string, number>>;
   /** Node, address and NS records. */
   readonly nodeTtl: number;
+  /** Address records in one answer, however large it may be; 0: all. */
+  readonly aRecordLimit: number;
+  /** Say that addresses nobody has do not exist, instead of failing. */
+  readonly ptrNxdomain: boolean;
   readonly soa: {
     readonly refresh: number;
     readonly retry: number;
@@ -45,13 +60,17 @@ export interface AnswerPolicy {
 /** Consul's defaults. */
 export const DEFAULT_ANSWER_POLICY: AnswerPolicy = {
   onlyPassing: false,
-  serviceTtl: 0,
+  serviceTtls: {},
   nodeTtl: 0,
+  aRecordLimit: 0,
+  ptrNxdomain: false,
   soa: { refresh: 3600, retry: 600, expire: 86_400, minTtl: 0 },
 };
 
 export interface AnswerOptions {
   readonly domain: string;
+  /** A second zone with the same names; what is said of others is said in the first. */
+  readonly altDomain?: string | undefined;
   readonly policy: AnswerPolicy;
   /** At least 0, less than 1. */
   readonly random: () => number;
@@ -59,13 +78,15 @@ export interface AnswerOptions {
   readonly now: number;
   /** More answer records than this are of no use: they would not fit. */
   readonly maxAnswers: number;
+  /** What is known of names outside the zone that CNAMEs lead to; undefined: nothing, and nobody to ask. */
+  readonly outside?: ((name: string) => readonly DnsRecord[]) | undefined;
 }
 
 /** What the builders of the different kinds of answers share. */
 export interface Lookup extends AnswerOptions {
   readonly zone: Zone;
-  readonly reader: CatalogReader;
-  /** Address and CNAME records of a name that a CNAME leads to; none outside the zone. */
+  readonly reader: AnswerReader;
+  /** Address and CNAME records of a name that a CNAME leads to. */
   chase(name: string, type: QuestionType): readonly DnsRecord[];
 }
 

@@ -4,6 +4,8 @@ import { type AddressBytes, hexToAddress, reverseNameToAddress } from './address
 export interface Zone {
   /** Without a trailing dot: `consul`. Compared without case. */
   readonly domain: string;
+  /** Another domain with the same names. */
+  readonly altDomain?: string | undefined;
   readonly datacenter: string;
 }
 
@@ -15,6 +17,8 @@ export type ParsedName =
   | { readonly kind: 'node'; readonly node: string }
   /** `0a500101.addr[.dc].consul`; undefined for a label whose length is that of no address. */
   | { readonly kind: 'addr'; readonly address: AddressBytes | undefined }
+  /** `near.query[.dc].consul`: a prepared query by its name, which may hold dots, or its id. */
+  | { readonly kind: 'query'; readonly query: string }
   /** A name under `in-addr.arpa` or `ip6.arpa`; undefined when it is not a whole address. */
   | { readonly kind: 'reverse'; readonly address: AddressBytes | undefined }
   /** Within the zone, but nothing that could ever exist: another datacenter, no known keyword, the apex itself. */
@@ -23,7 +27,7 @@ export type ParsedName =
   | { readonly kind: 'outside' };
 
 const UNKNOWN: ParsedName = { kind: 'unknown' };
-const KEYWORDS: ReadonlySet<string> = new Set(['service', 'node', 'addr']);
+const KEYWORDS: ReadonlySet<string> = new Set(['service', 'node', 'addr', 'query']);
 
 /**
  * Reads a query name by Consul's rules (DNS interface, "service lookups"): the rightmost keyword label decides,
@@ -37,9 +41,9 @@ export function parseName(name: string, zone: Zone, srv: boolean): ParsedName {
   if (lower.endsWith('.in-addr.arpa') || lower.endsWith('.ip6.arpa')) {
     return { kind: 'reverse', address: reverseNameToAddress(lower) };
   }
-  const domain = zone.domain.toLowerCase();
+  const domain = domainOf(lower, zone);
+  if (domain === undefined) return { kind: 'outside' };
   if (lower === domain) return UNKNOWN;
-  if (!lower.endsWith(`.${domain}`)) return { kind: 'outside' };
 
   const labels = lower.slice(0, -domain.length - 1).split('.');
   const at = labels.findLastIndex((label) => KEYWORDS.has(label) || (srv && label.startsWith('_')));
@@ -52,15 +56,26 @@ export function parseName(name: string, zone: Zone, srv: boolean): ParsedName {
   }
 
   if (keyword === 'node') return parseNode(labels.slice(0, at));
+  if (keyword === 'query')
+    return at === 0 ? UNKNOWN : { kind: 'query', query: labels.slice(0, at).join('.') };
   if (keyword === 'addr') return parseAddr(labels.slice(0, at));
   return parseService(labels.slice(0, keyword === 'service' ? at : at + 1));
 }
 
-/** True for the domain itself and every name below it. */
-export function isInZone(name: string, zone: Zone): boolean {
-  const lower = withoutTrailingDot(name).toLowerCase();
-  const domain = zone.domain.toLowerCase();
-  return lower === domain || lower.endsWith(`.${domain}`);
+/** True for the zone's domains themselves and every name below them. */
+export function isInZone(name: string, zone: Omit<Zone, 'datacenter'>): boolean {
+  return domainOf(withoutTrailingDot(name).toLowerCase(), zone) !== undefined;
+}
+
+/** The domain that a name is in: where one lies within the other, the longer one. */
+function domainOf(lower: string, { domain, altDomain }: Omit<Zone, 'datacenter'>): string | undefined {
+  let found: string | undefined;
+  for (const one of altDomain === undefined ? [domain] : [domain, altDomain]) {
+    const own = one.toLowerCase();
+    if (lower !== own && !lower.endsWith(`.${own}`)) continue;
+    if (found === undefined || own.length > found.length) found = own;
+  }
+  return found;
 }
 
 /**

@@ -21,8 +21,18 @@ export function aliasRecords(
   lookup: Lookup,
 ): DnsRecord[] {
   const target = withoutTrailingDot(hostname);
-  return [{ name, type: 'CNAME', ttl, data: target }, ...lookup.chase(target, type)];
+  return [{ name, type: 'CNAME', ttl, data: target }, ...chased(target, type, ttl, lookup)];
 }
+
+/** Records of a name that another record leads to, as Consul hands them on: few, and with the TTL of that record. */
+export function chased(name: string, type: QuestionType, ttl: number, lookup: Lookup): DnsRecord[] {
+  return lookup
+    .chase(name, type)
+    .slice(0, MAX_CHASED)
+    .map((record) => ({ ...record, ttl }));
+}
+
+const MAX_CHASED = 5;
 
 /** `0a500101.addr.dc1.consul`: a name for an address that has none of its own. */
 export function addressName(address: AddressBytes, lookup: Lookup): string {

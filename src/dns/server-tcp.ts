@@ -119,6 +119,22 @@ class Connection {
 
   #answer(message: Buffer): void {
     const reply = this.#context.respond(message, 'tcp');
+    if (!(reply instanceof Promise)) {
+      this.#send(reply);
+      return;
+    }
+    // One at a time: what else the peer asks waits for this one.
+    this.#blocked = true;
+    this.#cancelIdle();
+    reply.then((later) => {
+      this.#blocked = false;
+      if (!this.#socket.writable) return;
+      this.#send(later);
+      this.#work();
+    });
+  }
+
+  #send(reply: Buffer | undefined): void {
     if (!reply) {
       // Not a query at all: nothing after it in this stream can be trusted to start where it should.
       this.#socket.destroy();

@@ -1,5 +1,6 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup } from 'node:dns';
+import { isIP, isIPv6 } from 'node:net';
 import { messageOf } from '../core/errors.ts';
 import type { ListenerContext } from './listener.ts';
 
@@ -7,10 +8,20 @@ import type { ListenerContext } from './listener.ts';
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 /** Replies the system has not taken yet. Beyond it queries go unanswered, which UDP askers expect. */
 const MAX_UNSENT_REPLIES = 1_024;
+/** Replies go where queries came from, and that is an address already: there is nothing to ask the system. */
+const lookUp: NonNullable<SocketOptions['lookup']> = (host, options, callback) => {
+  const family = isIP(host);
+  if (family === 0) lookup(host, options, callback);
+  else callback(null, host, family);
+};
 
 /** Answers datagrams. */
 export class UdpListener {
   readonly #context: ListenerContext;
+  /** One for all replies; what went wrong names the asker. */
+  readonly #onSent = (error: Error | null) => {
+    if (error) this.#context.log.warn({ error: messageOf(error) }, 'dns reply not sent');
+  };
   #socket: Socket | undefined;
 
   constructor(context: ListenerContext) {
@@ -21,6 +32,7 @@ export class UdpListener {
     const socket = createSocket({
       type: isIPv6(host) ? 'udp6' : 'udp4',
       recvBufferSize: RECEIVE_BUFFER_BYTES,
+      lookup: lookUp,
     });
     this.#socket = socket;
     return new Promise((resolve, reject) => {
@@ -47,9 +59,16 @@ export class UdpListener {
     // Nobody listens on port 0: such a source is forged.
     if (from.port === 0 || socket.getSendQueueCount() > MAX_UNSENT_REPLIES) return;
     const reply = this.#context.respond(message, 'udp');
-    if (!reply) return;
-    socket.send(reply, from.port, from.address, (error) => {
-      if (error) this.#context.log.warn({ error: messageOf(error), to: from.address }, 'dns reply not sent');
-    });
+    if (reply instanceof Promise) {
+      reply.then((later) => {
+        if (later && this.#socket === socket) this.#send(socket, later, from);
+      });
+    } else if (reply) {
+      this.#send(socket, reply, from);
+    }
+  }
+
+  #send(socket: Socket, reply: Buffer, from: RemoteInfo): void {
+    socket.send(reply, from.port, from.address, this.#onSent);
   }
 }

@@ -1,10 +1,11 @@
+import { randomInt } from 'node:crypto';
 import type { BindAddress } from '../config/runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogReader } from '../registry/reader.ts';
-import { type HandlerContext, handleMessage, serverFailure } from './handler.ts';
+import { serverFailure } from './handler.ts';
 import {
   DEFAULT_DNS_OPTIONS,
   type DnsServerOptions,
@@ -12,6 +13,8 @@ import {
   type Respond,
 } from './listener.ts';
 import { RareLog } from './rare-log.ts';
+import { Recursors } from './recursors.ts';
+import { Responder } from './responder.ts';
 import { TcpListener } from './server-tcp.ts';
 import { UdpListener } from './server-udp.ts';
 
@@ -40,37 +43,55 @@ export function createDnsServer(config: {
 }): DnsServer {
   const { bind, reader, domain, clock, log } = config;
   const options: DnsServerOptions = { ...DEFAULT_DNS_OPTIONS, ...config.options };
-  const context: HandlerContext = {
-    reader,
+  const recursors =
+    options.recursors.length === 0
+      ? undefined
+      : new Recursors({
+          nameservers: options.recursors,
+          timeout: options.recursorTimeout,
+          clock,
+          randomId: () => randomInt(0x10000),
+        });
+  const responder = new Responder(reader, {
     domain,
+    altDomain: options.altDomain,
     policy: options,
     udpAnswerLimit: options.udpAnswerLimit,
     enableTruncate: options.enableTruncate,
+    recursionAvailable: options.recursionAvailable,
+    recursors,
     random: config.random ?? Math.random,
     now: () => clock.wall() / 1000,
-  };
+  });
   const rareLog = new RareLog(log, clock);
+  const failed = (error: unknown, message: Buffer, transport: 'udp' | 'tcp') => {
+    rareLog.error({ error: messageOf(error), transport }, 'dns query could not be answered');
+    return serverFailure(message);
+  };
   const respond: Respond = (message, transport) => {
     try {
-      return handleMessage(message, transport, context);
+      const reply = responder.respond(message, transport);
+      if (!(reply instanceof Promise)) return reply;
+      return reply.catch((error: unknown) => failed(error, message, transport));
     } catch (error) {
-      rareLog.error({ error: messageOf(error), transport }, 'dns query could not be answered');
-      return serverFailure(message);
+      return failed(error, message, transport);
     }
   };
-  return new Server(bind, { respond, clock, log: rareLog, options });
+  return new Server(bind, { respond, clock, log: rareLog, options }, recursors);
 }
 
 class Server implements DnsServer {
   readonly name = 'dns server';
   readonly #bind: BindAddress;
   readonly #context: ListenerContext;
+  readonly #recursors: Recursors | undefined;
   #tcp: TcpListener | undefined;
   #udp: UdpListener | undefined;
   #port: number;
 
-  constructor(bind: BindAddress, context: ListenerContext) {
+  constructor(bind: BindAddress, context: ListenerContext, recursors: Recursors | undefined) {
     this.#bind = bind;
+    this.#recursors = recursors;
     this.#context = context;
     this.#port = bind.port;
   }
@@ -102,6 +123,7 @@ class Server implements DnsServer {
   }
 
   async stop(deadline: number): Promise<void> {
+    this.#recursors?.close();
     await Promise.all([this.#tcp?.close(deadline), this.#udp?.close()]);
   }
 }

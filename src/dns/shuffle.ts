@@ -5,7 +5,7 @@
 export function* shuffled<T extends object>(items: readonly T[], random: () => number): Generator<T> {
   const rest = items.slice();
   while (rest.length > 0) {
-    const at = Math.floor(random() * rest.length);
+    const at = rest.length === 1 ? 0 : Math.floor(random() * rest.length);
     const drawn = rest[at];
     const last = rest.pop();
     if (drawn === undefined || last === undefined) return;

@@ -1,7 +1,7 @@
 import { type Answer, type DecodedPacket, decode, encode, type RecordType } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type HandlerContext, handleMessage, serverFailure } from '../../../src/dns/handler.ts';
+import { handleMessage, type LonelyContext, serverFailure } from '../../../src/dns/handler.ts';
 import { DEFAULT_ANSWER_POLICY } from '../../../src/dns/lookup.ts';
 import { catalogOf, type Row } from '../../helpers/catalog-rows.ts';
 
@@ -16,7 +16,7 @@ function instances(count: number, extra: Partial<Row> = {}): Row[] {
   }));
 }
 
-function context(rows: readonly Row[], options: Partial<HandlerContext> = {}): HandlerContext {
+function context(rows: readonly Row[], options: Partial<LonelyContext> = {}): LonelyContext {
   return {
     reader: catalogOf(rows),
     domain: 'consul',
@@ -72,7 +72,7 @@ interface Said {
   readonly opt: Extract<Answer, { type: 'OPT' }> | undefined;
 }
 
-function ask(asked: Asked | Buffer, transport: 'udp' | 'tcp', where: HandlerContext): Said {
+function ask(asked: Asked | Buffer, transport: 'udp' | 'tcp', where: LonelyContext): Said {
   const reply = handleMessage(Buffer.isBuffer(asked) ? asked : query(asked), transport, where);
   if (!reply) throw new Error('no reply');
   const packet = decode(reply);
@@ -90,7 +90,7 @@ describe('the size of replies', () => {
   const six = context(instances(6));
   const sixty = context(instances(60));
 
-  test.each<[string, HandlerContext, Asked, 'udp' | 'tcp', number, number]>([
+  test.each<[string, LonelyContext, Asked, 'udp' | 'tcp', number, number]>([
     ['six, plain', six, { type: 'SRV' }, 'udp', 3, 512],
     ['six, EDNS 512', six, { type: 'SRV', edns: 512 }, 'udp', 3, 512],
     ['six, EDNS below 512', six, { type: 'SRV', edns: 100 }, 'udp', 3, 512],
@@ -123,7 +123,19 @@ describe('the size of replies', () => {
     const stream = ask({ type: 'SRV' }, 'tcp', many);
     expect(stream.answers).toBeGreaterThan(900);
     expect(stream.additionals).toHaveLength(stream.answers);
-    expect(ask({}, 'tcp', many).answers).toBe(1024);
+    expect(ask({}, 'tcp', many).answers).toBe(3000);
+  });
+
+  test('what a small asker gets of many answers fits without compression, too', () => {
+    const service = 'w'.repeat(50);
+    const where = context(instances(5, { service }));
+    const plain = ask({ name: `${service}.service.consul`, type: 'SRV' }, 'udp', where);
+    expect(plain.answers).toBe(2);
+    // dns-packet does not compress.
+    expect(encode(plain.packet).length).toBeLessThanOrEqual(505);
+    const three = context(instances(3, { service }));
+    expect(ask({ name: `${service}.service.consul`, type: 'SRV' }, 'udp', three).answers).toBe(3);
+    expect(ask({ name: `${service}.service.consul`, type: 'SRV', edns: 600 }, 'udp', where).answers).toBe(5);
   });
 
   test('TXT records beside answers go before answers do', () => {

@@ -50,7 +50,10 @@ describe('names in the registry zone', () => {
     ['web.service.consul.service.consul', service('consul', 'web.service')],
     ['web.service.consul.consul', unknown],
     ['web.service.consul.node.consul', node('web.service.consul')],
-    ['web.query.consul', unknown],
+    ['Web.Query.consul', { kind: 'query', query: 'web' }],
+    ['near.web.query.dc1.consul', { kind: 'query', query: 'near.web' }],
+    ['web.query.dc2.consul', unknown],
+    ['query.consul', unknown],
     ['1.1.80.10.in-addr.arpa', reverse([10, 80, 1, 1])],
     ['80.10.in-addr.arpa', reverse(undefined)],
     ['www.example.com', outside],
@@ -78,6 +81,18 @@ describe('names in the registry zone', () => {
     expect(parseName('web.service.consul', corp, false)).toEqual(outside);
     expect(isInZone('consul.corp.', corp)).toBe(true);
     expect(isInZone('myconsul.corp', corp)).toBe(false);
+  });
+
+  test('a second domain has the same names; where one lies within the other, the longer one counts', () => {
+    const two = { ...zone, altDomain: 'Lab.Example' };
+    expect(parseName('v1.web.service.dc1.lab.example', two, false)).toEqual(service('web', 'v1'));
+    expect(parseName('web.service.consul', two, false)).toEqual(service('web'));
+    expect(parseName('lab.example', two, false)).toEqual(unknown);
+    expect(parseName('web.service.example', two, false)).toEqual(outside);
+    const within = { ...zone, altDomain: 'service.consul' };
+    expect(parseName('web.service.service.consul', within, false)).toEqual(service('web'));
+    expect(parseName('web.service.consul', within, false)).toEqual(unknown);
+    expect(isInZone('x.lab.example.', two)).toBe(true);
   });
 
   test('case and a trailing dot never matter', () => {
