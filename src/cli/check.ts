@@ -1,13 +1,17 @@
 import { ConfigError } from '../config/problem.ts';
-import { loadHere } from './load.ts';
+import { definitionsHere, loadHere } from './load.ts';
 
 /** Says whether a configuration can be used: problems on standard error, one a line. Resolves to the exit code. */
 export async function check(path: string): Promise<number> {
   try {
-    const { frontends, backends } = await loadHere(path);
-    console.log(
-      `${path} is a good configuration: ${counted(frontends, 'frontend')}, ${counted(backends, 'backend')}.`,
-    );
+    const config = await loadHere(path);
+    const { frontends, backends, mysqlVips } = config;
+    const { services, checks } = await definitionsHere(config);
+    const parts = [counted(frontends, 'frontend'), counted(backends, 'backend')];
+    if (mysqlVips.length > 0) parts.push(counted(mysqlVips, 'MySQL VIP'));
+    if (services.length > 0) parts.push(counted(services, 'service definition'));
+    if (checks.length > 0) parts.push(counted(checks, 'check definition'));
+    console.log(`${path} is a good configuration: ${parts.join(', ')}.`);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

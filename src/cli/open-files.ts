@@ -26,7 +26,11 @@ export function withinOpenFiles(config: RuntimeConfig, limit: number | undefined
   // The default is more than most machines allow, and more than most of them need.
   if (possible < LITTLE) log.warn(fields, message);
   else log.info(fields, message);
-  return { ...config, global: { ...config.global, maxconn: possible } };
+  return {
+    ...config,
+    global: { ...config.global, maxconn: possible },
+    mysqlVips: config.mysqlVips.map((vip) => ({ ...vip, maxconn: Math.min(vip.maxconn, possible) })),
+  };
 }
 
 const LITTLE = 1_000;

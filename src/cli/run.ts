@@ -1,16 +1,19 @@
+import type { ProcessPort } from '../api/consul/agent-process.ts';
 import { App } from '../app.ts';
 import type { ConfigChange } from '../config/diff.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { RuntimeConfig } from '../config/runtime.ts';
 import { systemClock } from '../core/clock.ts';
-import { asVaneError, messageOf } from '../core/errors.ts';
+import { asVaneError, messageOf, VaneError } from '../core/errors.ts';
 import { hostPort } from '../health/network-errors.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { stdoutLines } from '../observe/line-output.ts';
 import { LineRelay } from '../observe/line-relay.ts';
 import { createLog, type ProcessLog } from '../observe/log.ts';
-import { loadHere } from './load.ts';
+import type { Definitions } from '../registry/sources/definitions.ts';
+import { definitionsHere, loadHere } from './load.ts';
 import { openFilesLimit, withinOpenFiles } from './open-files.ts';
+import { writePidFile } from './pid-file.ts';
 import { version } from './version.ts';
 
 const FAILED = 1;
@@ -20,8 +23,8 @@ const INTERRUPTED = 130;
 const SAME_INTERRUPT_MS = 500;
 const FLUSH_WITHIN_MS = 1_000;
 
-/** Signals that HAProxy and others reload or stop upon, and Vane does not. */
-const FOREIGN_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
+/** A signal that HAProxy stops upon, and Vane does not. */
+const FOREIGN_SIGNAL = 'SIGUSR1';
 
 /** Runs Vane until a signal ends it. Resolves to the exit code. */
 export async function run(path: string): Promise<number> {
@@ -36,8 +39,10 @@ export async function run(path: string): Promise<number> {
 
 async function runUntilStopped(path: string, signals: Signals): Promise<number> {
   let config: RuntimeConfig;
+  let definitions: Definitions;
   try {
     config = await loadHere(path);
+    definitions = await definitionsHere(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
@@ -48,8 +53,7 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
   const access = new AccessLog(output);
   const relay = new LineRelay(output, systemClock);
   process.on('uncaughtException', (error) => void giveUp(log, error));
-  for (const name of FOREIGN_SIGNALS)
-    process.on(name, (signal) => log.warn({ signal }, 'signal ignored: HUP reloads, TERM stops'));
+  process.on(FOREIGN_SIGNAL, (signal) => log.warn({ signal }, 'signal ignored: HUP reloads, TERM stops'));
   let code = 0;
   try {
     const openFiles = openFilesLimit();
@@ -59,10 +63,15 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
       access: (entry) => access.write(entry),
       accessDropped: () => access.dropped,
       workerOutput: (stdout) => relay.take(stdout),
+      process: signals,
+      definitions,
     });
-    const listening = app.ports.frontends.map(
-      ({ frontend, bind, port }) => `${frontend} ${hostPort(bind.host, port)}`,
-    );
+    await announce(config.global.pidfile, app);
+    const { frontends, mysqlVips } = app.ports;
+    const listening = [
+      ...frontends.map(({ frontend, bind, port }) => `${frontend} ${hostPort(bind.host, port)}`),
+      ...mysqlVips.map(({ vip, side, bind, port }) => `${vip} (${side}) ${hostPort(bind.host, port)}`),
+    ];
     log.info({ version: version(), pid: process.pid, node: process.version, listening }, 'vane is ready');
     await obey(signals, app, path, openFiles, log);
     log.info({}, 'vane has stopped');
@@ -80,7 +89,18 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
   return code;
 }
 
-/** Reloads at every HUP, and returns once a TERM or INT has stopped everything. */
+/** Says which process it is to those who look for it in a file; one that cannot does not go on. */
+async function announce(pidfile: string | undefined, app: App): Promise<void> {
+  if (pidfile === undefined) return;
+  try {
+    writePidFile(pidfile);
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
+}
+
+/** Reloads at every HUP, replaces workers at every USR2, and returns once a TERM or INT has stopped everything. */
 async function obey(
   signals: Signals,
   app: App,
@@ -90,34 +110,50 @@ async function obey(
 ): Promise<void> {
   for (;;) {
     const signal = await signals.next();
-    if (signal !== 'SIGHUP') {
+    if (signal === 'SIGHUP') {
+      const answer = signals.takeAsked();
+      answer(await reload(app, path, openFiles, log));
+    }
+    // Not waited for: what is replaced may take long to end, and that keeps nothing else from being done.
+    else if (signal === 'SIGUSR2') void app.replaceWorkers();
+    else {
       log.info({ signal }, 'stopping');
+      signals.takeAsked()('Vane is stopping');
       return app.stop();
     }
-    await reload(app, path, openFiles, log);
   }
 }
 
-async function reload(app: App, path: string, openFiles: number | undefined, log: ProcessLog): Promise<void> {
+/** Resolves to what is wrong with the configuration, if anything is. */
+async function reload(
+  app: App,
+  path: string,
+  openFiles: number | undefined,
+  log: ProcessLog,
+): Promise<string | undefined> {
   let next: RuntimeConfig;
+  let definitions: Definitions;
   try {
     next = await loadHere(path);
+    definitions = await definitionsHere(next);
   } catch (error) {
     app.refused();
     const problems = error instanceof ConfigError ? error.message.split('\n') : [messageOf(error)];
     log.error({ problems }, 'configuration not taken: it has problems');
-    return;
+    return problems.join('\n');
   }
   try {
-    const changes = await app.reload(withinOpenFiles(next, openFiles, log));
+    const changes = await app.reload(withinOpenFiles(next, openFiles, log), definitions);
     log.configure(next.global.log);
     for (const change of changes) {
       if (change.kind === 'needs-restart')
         log.warn({ setting: change.path }, 'setting needs a restart to change');
     }
     log.info({ changes: changes.map(describe) }, 'configuration taken');
+    return undefined;
   } catch (error) {
     log.error({ error: messageOf(error) }, 'configuration not taken');
+    return messageOf(error);
   }
 }
 
@@ -134,28 +170,58 @@ async function giveUp(log: ProcessLog, error: Error): Promise<void> {
   process.exit(FAILED);
 }
 
-/** The signals this process has been sent and has not acted on yet. */
-class Signals {
-  static readonly #HEARD = ['SIGHUP', 'SIGTERM', 'SIGINT'] as const;
-  #pending: NodeJS.Signals[] = [];
+/** The signals this process has been sent and has not acted on yet; clients of the registry's API send some, too. */
+class Signals implements ProcessPort {
+  static readonly #HEARD = ['SIGHUP', 'SIGUSR2', 'SIGTERM', 'SIGINT'] as const;
+  readonly #pending = new Set<NodeJS.Signals>();
   #wake: (() => void) | undefined;
   #stoppingSince: number | undefined;
+  /** Told what came of the reload that they asked for. */
+  #asked: ((problem: string | undefined) => void)[] = [];
   readonly #hear = (signal: NodeJS.Signals) => this.#heard(signal);
 
   constructor() {
     for (const signal of Signals.#HEARD) process.on(signal, this.#hear);
   }
 
-  /** Waits for the next signal. A stop goes before reloads, of which many are one. */
+  /** Waits for the next signal. A stop goes before all else; many of one kind are one. */
   async next(): Promise<NodeJS.Signals> {
-    while (this.#pending.length === 0) {
+    for (;;) {
+      const next = [...this.#pending].find(isStop) ?? [...this.#pending][0];
+      if (next !== undefined) {
+        this.#pending.delete(next);
+        return next;
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const stop = this.#pending.find((signal) => signal !== 'SIGHUP');
-    this.#pending = [];
-    return stop ?? 'SIGHUP';
+  }
+
+  /** As a HUP. */
+  async reload(): Promise<void> {
+    if (this.#stoppingSince !== undefined) throw new VaneError('STOPPING', 'Vane is stopping');
+    await new Promise<void>((resolve, reject) => {
+      this.#asked.push((problem) => {
+        if (problem === undefined) resolve();
+        else reject(new VaneError('CONFIG_INVALID', problem));
+      });
+      this.#heard('SIGHUP');
+    });
+  }
+
+  /** As a TERM. */
+  leave(): void {
+    this.#heard('SIGTERM');
+  }
+
+  /** To be called as a reload begins: what it answers tells everybody who asked until now. */
+  takeAsked(): (problem: string | undefined) => void {
+    const asked = this.#asked;
+    this.#asked = [];
+    return (problem) => {
+      for (const tell of asked) tell(problem);
+    };
   }
 
   release(): void {
@@ -171,8 +237,12 @@ class Signals {
     ) {
       process.exit(INTERRUPTED);
     }
-    if (signal !== 'SIGHUP') this.#stoppingSince ??= now;
-    this.#pending.push(signal);
+    if (isStop(signal)) this.#stoppingSince ??= now;
+    this.#pending.add(signal);
     this.#wake?.();
   }
+}
+
+function isStop(signal: NodeJS.Signals): boolean {
+  return signal === 'SIGTERM' || signal === 'SIGINT';
 }

@@ -152,15 +152,13 @@ test('a reader of its log that has stalled does not keep it from ending', async 
   }
 });
 
-test('signals that only other load balancers know are told and do nothing', async () => {
+test('a signal that only other load balancers stop upon is told and does nothing', async () => {
   const [address = ''] = await freeAddresses(1);
   const { text } = await config(address);
   await using program = vane('run', '-f', file('foreign.yaml', text));
   await program.says(/vane is ready/);
-  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
-    program.signal(signal);
-    await program.says(new RegExp(`"signal":"${signal}".*ignored`));
-  }
+  program.signal('SIGUSR1');
+  await program.says(/"signal":"SIGUSR1".*ignored/);
   expect(program.output()).not.toContain('Debugger listening');
   program.signal('SIGTERM');
   expect(await program.ended, program.output()).toBe(0);
