@@ -1,5 +1,8 @@
 import type { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
+import type { ProcessPort } from './api/consul/agent-process.ts';
 import { type ConsulApi, createConsulApi } from './api/consul/server.ts';
+import { requireHomes } from './api/definitions/read-files.ts';
 import { createStatsApi, type StatsApi } from './api/stats/server.ts';
 import { type ConfigChange, diffConfig } from './config/diff.ts';
 import type { RegistryConfig, RuntimeConfig } from './config/runtime.ts';
@@ -9,7 +12,7 @@ import { PlaneGroup } from './control/plane-group.ts';
 import type { SystemView } from './control/view.ts';
 import { forkWorker } from './control/worker-process.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { VaneError } from './core/errors.ts';
+import { asVaneError, VaneError } from './core/errors.ts';
 import { Lifecycle } from './core/lifecycle.ts';
 import type { Log } from './core/log.ts';
 import { registryResolver } from './discovery/from-registry.ts';
@@ -17,12 +20,16 @@ import type { Resolver } from './discovery/resolution.ts';
 import { createDnsServer, type DnsServer } from './dns/server.ts';
 import { LocalChecks } from './health/local-checks.ts';
 import { Slots } from './health/slots.ts';
+import { forgetLeftovers } from './mysql/registrations.ts';
+import { type VipListening, Vips } from './mysql/vips.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { AccessEntry } from './proxy/access-entry.ts';
 import { type ControlEnd, localChannel } from './proxy/plane/channel.ts';
 import type { Listening } from './proxy/plane/messages.ts';
 import { Plane } from './proxy/plane/plane.ts';
 import { Registry } from './registry/registry.ts';
+import { type Definitions, NO_DEFINITIONS } from './registry/sources/definitions.ts';
+import { applyDefinitions } from './registry/sources/file-source.ts';
 import { createMemoryStore } from './registry/stores/memory.ts';
 import { openSqliteStore } from './registry/stores/sqlite.ts';
 
@@ -42,6 +49,10 @@ export interface AppOptions {
   /** Takes the standard output of a worker process: log lines of all kinds. By default nobody reads them. */
   readonly workerOutput?: (stdout: Readable) => void;
   readonly clock?: Clock;
+  /** What the definition files that the configuration names say. By default nothing. */
+  readonly definitions?: Definitions;
+  /** What the registry's API may ask of this process; undefined: nothing. */
+  readonly process?: ProcessPort;
 }
 
 /** Where a running Vane can be reached; undefined: that door is shut. */
@@ -50,6 +61,7 @@ export interface Ports {
   readonly registryHttp: number | undefined;
   readonly registryDns: number | undefined;
   readonly frontends: readonly Listening[];
+  readonly mysqlVips: readonly VipListening[];
 }
 
 /** The whole of Vane: everything is put together, started, reloaded and stopped here. */
@@ -68,6 +80,7 @@ export class App {
   #registry: Registry | undefined;
   #consul: ConsulApi | undefined;
   #dns: DnsServer | undefined;
+  #vips: Vips | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(config: RuntimeConfig, options: AppOptions) {
@@ -78,7 +91,7 @@ export class App {
     this.#lifecycle = new Lifecycle({ clock: this.#clock, log: options.log });
   }
 
-  /** Rejects with BIND_FAILED, STORE_CORRUPT or STORE_FAILED; then nothing is left running. */
+  /** Rejects with BIND_FAILED, CONFIG_INVALID, STORE_CORRUPT or STORE_FAILED; then nothing is left running. */
   static async start(config: RuntimeConfig, options: AppOptions): Promise<App> {
     const app = new App(config, options);
     await app.#start();
@@ -91,6 +104,7 @@ export class App {
       registryHttp: this.#consul?.port,
       registryDns: this.#dns?.port,
       frontends: this.#control?.listening ?? [],
+      mysqlVips: this.#vips?.listening ?? [],
     };
   }
 
@@ -99,10 +113,11 @@ export class App {
     // First, so that what follows can be watched from outside; and last to stop, for the same reason.
     if (global.stats) await this.#startStats(global.stats.bind);
     const builtin = registry && (await this.#startRegistry(registry));
+    const vips = await this.#startVips();
     const channel = await (global.workers > 0 ? this.#startWorkers(global) : this.#startPlane());
     const control = await this.#startControl(builtin, channel);
     try {
-      await control.apply(this.#config);
+      await this.#apply(control, vips, this.#config);
     } catch (error) {
       await this.#lifecycle.stop(this.#clock.now());
       throw error;
@@ -112,22 +127,39 @@ export class App {
 
   /**
    * Takes another configuration: what did not change goes on undisturbed. Rejects with BIND_FAILED, and then the old
-   * one is still in force. What only a new process can take over stays as it is and is among the changes.
+   * one is still in force, and with CONFIG_INVALID when a defined check has no service. What only a new process can
+   * take over stays as it is and is among the changes. Rejects with STORE_FAILED or REGISTRY_INVALID when the registry
+   * did not take all definitions: then everything else is taken.
    * Not to be called while another call is under way.
    */
-  async reload(next: RuntimeConfig): Promise<readonly ConfigChange[]> {
+  async reload(
+    next: RuntimeConfig,
+    definitions: Definitions = NO_DEFINITIONS,
+  ): Promise<readonly ConfigChange[]> {
     const changes = diffConfig(this.#config, next);
     const effective = withFixedSettings(this.#config, next);
     try {
-      await this.#control?.apply(effective);
+      if (this.#registry) requireHomes(definitions, this.#registry.catalog);
+      if (this.#control && this.#vips) await this.#apply(this.#control, this.#vips, effective);
     } catch (error) {
       this.refused();
       throw error;
     }
     this.#config = effective;
+    if (effective.registry) this.#consul?.setAccess(effective.registry.access);
     this.#workers?.set(effective.global);
     this.#reloads.taken++;
+    if (this.#registry && next.registry) await define(this.#registry, definitions);
     return changes;
+  }
+
+  /**
+   * Has other processes take the places of the workers, without a request that fails; see {@link PlaneGroup}. What
+   * becomes of it is logged.
+   */
+  async replaceWorkers(): Promise<void> {
+    if (this.#workers) return this.#workers.replaceWorkers();
+    this.#options.log.warn({}, 'no workers to replace: global.workers is 0, all runs in one process');
   }
 
   /** Counts a configuration that could not be used. */
@@ -142,6 +174,18 @@ export class App {
     return this.#stopping;
   }
 
+  /** All or nothing: rejects with BIND_FAILED, and then everything is as before. */
+  async #apply(control: Control, vips: Vips, config: RuntimeConfig): Promise<void> {
+    const opened = await vips.open(config.mysqlVips);
+    try {
+      await control.apply(config);
+    } catch (error) {
+      opened.discard();
+      throw error;
+    }
+    await opened.take();
+  }
+
   async #startStats(bind: { readonly host: string; readonly port: number }): Promise<void> {
     const { log, accessDropped: droppedHere } = this.#options;
     const accessDropped = () => droppedHere() + (this.#workers?.accessDropped ?? 0);
@@ -150,6 +194,7 @@ export class App {
       bind,
       metrics,
       health: () => this.#health(),
+      mysqlVips: () => this.#vips?.view() ?? [],
       clock: this.#clock,
       log,
     });
@@ -165,6 +210,21 @@ export class App {
     const registry = new Registry({ store, clock, log, node: { name, address, datacenter, meta: {} } });
     await this.#lifecycle.start(registry);
     this.#registry = registry;
+    // Before anybody can ask where they are.
+    await this.#lifecycle.start({
+      name: 'mysql-vip of an earlier run',
+      start: () => forgetLeftovers(registry),
+      stop: async () => {},
+    });
+    const { definitions = NO_DEFINITIONS } = this.#options;
+    await this.#lifecycle.start({
+      name: 'definition files',
+      start: async () => {
+        requireHomes(definitions, registry.catalog);
+        await applyDefinitions(registry, definitions);
+      },
+      stop: async () => {},
+    });
     const checks = new LocalChecks({ registry, scriptChecks, clock, log, slots: this.#slots });
     await this.#lifecycle.start(checks);
     if (config.http) {
@@ -174,18 +234,36 @@ export class App {
         checks,
         scriptChecks,
         bind: config.http,
+        access: config.access,
         clock,
         log,
         version,
+        ...(this.#options.process ? { process: this.#options.process } : {}),
       });
       await this.#lifecycle.start(this.#consul);
     }
     if (config.dns) {
-      this.#dns = createDnsServer({ bind: config.dns, reader: registry.catalog, domain, log, clock });
+      const { dnsConfig: options } = config;
+      this.#dns = createDnsServer({
+        bind: config.dns,
+        reader: registry.catalog,
+        domain,
+        log,
+        clock,
+        options,
+      });
       await this.#lifecycle.start(this.#dns);
       log.info({ host: config.dns.host, port: this.#dns.port }, 'consul dns listens');
     }
     return registryResolver(registry.catalog, domain);
+  }
+
+  /** They stop after frontends have: who is served there may need them. */
+  async #startVips(): Promise<Vips> {
+    const vips = new Vips({ clock: this.#clock, log: this.#options.log, registry: this.#registry });
+    await this.#lifecycle.start(vips);
+    this.#vips = vips;
+    return vips;
   }
 
   /** The data plane runs in this process; control talks to it as if it did not. */
@@ -240,7 +318,7 @@ export class App {
       ...{ reloads: this.#reloads, workers, storing: this.#registry?.storing },
     };
     if (!this.#control) throw new VaneError('STOPPING', 'Vane is not up yet');
-    return this.#control.view(facts);
+    return { ...(await this.#control.view(facts)), mysqlVips: this.#vips?.view() ?? [] };
   }
 
   #health() {
@@ -249,9 +327,32 @@ export class App {
   }
 }
 
+/** As {@link applyDefinitions}, for what is said of a failure to make clear what has been taken. */
+async function define(registry: Registry, definitions: Definitions): Promise<void> {
+  try {
+    await applyDefinitions(registry, definitions);
+  } catch (error) {
+    const { code, message } = asVaneError(error);
+    throw new VaneError(code, `definition files: ${message}; all else is taken`, { cause: error });
+  }
+}
+
 /** The next configuration, with what a running process cannot change as it is now. */
 function withFixedSettings(now: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
-  const { node, datacenter, dataDir, workers, stats } = now.global;
-  const global = { ...next.global, node, datacenter, dataDir, workers, stats };
-  return { ...next, global, registry: now.registry };
+  const { node, datacenter, dataDir, workers, stats, pidfile } = now.global;
+  const global = { ...next.global, node, datacenter, dataDir, workers, stats, pidfile };
+  return {
+    ...next,
+    global,
+    registry: now.registry && {
+      ...now.registry,
+      services: next.registry?.services ?? now.registry.services,
+      access: accessOf(now.registry, next.registry),
+    },
+  };
+}
+
+/** What may be done is meant for where the next one listens: it counts only if that is where this one does. */
+function accessOf(now: RegistryConfig, next: RegistryConfig | undefined): RegistryConfig['access'] {
+  return next && isDeepStrictEqual(now.http, next.http) ? next.access : now.access;
 }

@@ -19,7 +19,7 @@ const haproxyConfigs = files.filter((path) => /^haproxy-examples\/.*\.cfg$/.test
 describe('examples', () => {
   test.each(configs)('%s is a good configuration', async (path) => {
     const config = await loadConfig(path, context);
-    expect(config.frontends.length + config.backends.length).toBeGreaterThan(0);
+    expect(config.frontends.length + config.backends.length + config.mysqlVips.length).toBeGreaterThan(0);
   });
 
   needs('haproxy', 'haproxy').describe('for HAProxy', () => {
@@ -35,7 +35,9 @@ describe('documentation', () => {
   const blocks = pages.flatMap((path) => yamlBlocksOf(path));
 
   test.each(blocks)('the YAML at $file is a good configuration', ({ file, text }) => {
-    expect(() => parseConfig([{ file, text }], context)).not.toThrow();
+    // Secrets that are mounted where it is used are not there.
+    const whole = text.replaceAll(/\$\{file:[^}]+\}/g, 'a-secret-of-that-file');
+    expect(() => parseConfig([{ file, text: whole }], context)).not.toThrow();
   });
 
   test.each(pages)('every link in %s leads to a file', (path) => {

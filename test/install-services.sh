@@ -3,11 +3,15 @@
 set -euo pipefail
 
 # program=package
-needed=(haproxy=haproxy dig=dnsutils curl=curl)
+needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base)
 
 missing=()
 for pair in "${needed[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+done
+# module of Debian's Python=package
+for pair in consul=python3-consul patroni=patroni; do
+  /usr/bin/python3 -c "import ${pair%%=*}" 2>/dev/null || missing+=("${pair#*=}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Two cores in CI: more files at once only make the timing of real sockets worse.
     maxWorkers: 2,
+    // Tests that are marked as concurrent wait most of the time.
+    maxConcurrency: 16,
   },
 });

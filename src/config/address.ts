@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
 import type { BindAddress } from './runtime.ts';
 
@@ -47,8 +48,12 @@ export function parseHost(text: string): Parsed<Host> {
  * system choose.
  */
 export function parseBind(text: string): Parsed<BindAddress> {
-  const address = parseHostPort(text.replace(/^\*?:/, '0.0.0.0:'), { allowPortZero: true });
-  if (!address.ok) return address;
+  const full = text.replace(/^\*?:/, '0.0.0.0:');
+  const address = parseHostPort(full, { allowPortZero: true });
+  if (!address.ok) {
+    const { offset } = address;
+    return offset === undefined ? address : { ...address, offset: offset - (full.length - text.length) };
+  }
   const { host, port } = address.value;
   if (port === undefined)
     return unparsed(`${JSON.stringify(text)} lacks a port: expected host:port, or :port`);
@@ -68,6 +73,11 @@ export function parseNetwork(text: string): Parsed<string> {
     return unparsed(`expected a prefix length from 0 to ${longest} in ${JSON.stringify(text)}`);
   }
   return parsed(`${host.value.host}/${Number(bits)}`);
+}
+
+/** True for what only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /** True for names a resolver can be asked for: labels of letters, digits, `-` and `_` (RFC 1035, RFC 2782). */

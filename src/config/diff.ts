@@ -1,15 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RuntimeConfig } from './runtime.ts';
+import type { DnsConfig, RuntimeConfig } from './runtime.ts';
+
+/** The named sections of a file. */
+type Section = 'frontends' | 'backends' | 'resolvers' | 'mysql-vip';
 
 /** One difference between two configurations. */
 export type ConfigChange =
   | {
       readonly kind: 'added' | 'removed' | 'changed';
-      readonly section: 'frontends' | 'backends' | 'resolvers';
+      readonly section: Section;
       readonly name: string;
     }
   /** A setting of the process that takes effect at once: its path in the user's file. */
-  | { readonly kind: 'setting'; readonly path: 'global.maxconn' | 'global.log' | 'global.hard-stop-after' }
+  | { readonly kind: 'setting'; readonly path: (typeof LIVE)[number][0] }
   /** A setting that only a new process can take over: its path in the user's file. */
   | { readonly kind: 'needs-restart'; readonly path: string; readonly from: unknown; readonly to: unknown };
 
@@ -17,7 +20,13 @@ export type ConfigChange =
 const LIVE = [
   ['global.maxconn', ({ global }: RuntimeConfig) => global.maxconn],
   ['global.log', ({ global }: RuntimeConfig) => global.log],
+  ['global.grace', ({ global }: RuntimeConfig) => global.grace],
+  ['global.close-spread-time', ({ global }: RuntimeConfig) => global.closeSpread],
   ['global.hard-stop-after', ({ global }: RuntimeConfig) => global.hardStopAfter],
+  ['registry.services', ({ registry }: RuntimeConfig) => registry?.services ?? []],
+  ['registry.tokens', ({ registry }: RuntimeConfig) => registry?.access.grants],
+  ['registry.anonymous', ({ registry }: RuntimeConfig) => registry?.access.anonymous],
+  ['registry.allowed-hosts', ({ registry }: RuntimeConfig) => registry?.access.allowedHosts],
 ] as const;
 
 /** Settings that are fixed once a process runs: what others know it by, and what it keeps. */
@@ -27,12 +36,16 @@ const FIXED: readonly (readonly [path: string, read: (config: RuntimeConfig) => 
   ['global.data-dir', ({ global }) => global.dataDir],
   ['global.workers', ({ global }) => global.workers],
   ['global.stats', ({ global }) => global.stats],
+  ['global.pidfile', ({ global }) => global.pidfile],
   ['registry.http', ({ registry }) => registry?.http],
   ['registry.dns', ({ registry }) => registry?.dns],
   ['registry.domain', ({ registry }) => registry?.domain],
   ['registry.store', ({ registry }) => registry?.store],
   ['registry.script-checks', ({ registry }) => registry?.scriptChecks],
   ['registry.node-address', ({ registry }) => registry?.nodeAddress],
+  ['registry.recursors', ({ registry }) => registry?.dnsConfig.recursors],
+  ['registry.alt-domain', ({ registry }) => registry?.dnsConfig.altDomain],
+  ['registry.dns-config', ({ registry }) => registry && ownDnsConfig(registry.dnsConfig)],
 ];
 
 /** What differs, by name: the order of sections in the file means nothing. Equal configurations give []. */
@@ -49,7 +62,13 @@ export function diffConfig(previous: RuntimeConfig, next: RuntimeConfig): readon
   changes.push(...diffNamed('resolvers', byId(previous), byId(next)));
   changes.push(...diffNamed('backends', byName(previous.backends), byName(next.backends)));
   changes.push(...diffNamed('frontends', byName(previous.frontends), byName(next.frontends)));
+  changes.push(...diffNamed('mysql-vip', byName(previous.mysqlVips), byName(next.mysqlVips)));
   return changes;
+}
+
+/** What stands under its own key in the file. */
+function ownDnsConfig({ altDomain: _, recursors: __, ...own }: DnsConfig): unknown {
+  return own;
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): ReadonlyMap<string, T> {
@@ -57,7 +76,7 @@ function byName<T extends { readonly name: string }>(items: readonly T[]): Reado
 }
 
 function diffNamed(
-  section: 'frontends' | 'backends' | 'resolvers',
+  section: Section,
   previous: ReadonlyMap<string, unknown>,
   next: ReadonlyMap<string, unknown>,
 ): readonly ConfigChange[] {

@@ -131,13 +131,15 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
-function either(words: readonly string[]): string {
+/** `a, b or c`. */
+export function either(words: readonly string[]): string {
   return words.length < 2 ? (words[0] ?? 'none') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 const LONGEST_SHOWN = 60;
 
-function show(value: unknown): string {
+/** A value as messages name it: short, texts in quotes. */
+export function show(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';

@@ -48,6 +48,7 @@ export function parseConfig(sources: readonly ConfigSource[], context: LoadConte
       hostname: context.hostname,
       cwd: context.cwd,
       cores: context.cores ?? 1,
+      readFile: (file) => readSecret(resolve(context.cwd, file)),
       keys: (path) => keysAt(valid.tree, path),
       report: (finding) => all.push(locate(valid.tree, finding)),
     });
@@ -92,7 +93,7 @@ async function readSources(path: string, cwd: string): Promise<readonly ConfigSo
   }
 }
 
-/** Larger than any password or key. */
+/** Larger than any password, key or chain of certificates. */
 const LARGEST_SECRET = 64 * 1024;
 
 function readSecret(path: string): string {

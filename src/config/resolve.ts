@@ -3,6 +3,7 @@ import { checkBinds } from './resolve/binds.ts';
 import type { ResolveContext } from './resolve/context.ts';
 import { resolveFrontends } from './resolve/frontends.ts';
 import { resolveGlobal, resolveRegistry, resolveResolvers } from './resolve/global.ts';
+import { resolveMysqlVips } from './resolve/mysql-vips.ts';
 import type { RuntimeConfig } from './runtime.ts';
 import type { UserConfig } from './schema/user-config.ts';
 
@@ -19,6 +20,7 @@ export function resolveConfig(user: UserConfig, context: ResolveContext): Runtim
     resolvers: resolveResolvers(user.resolvers, context),
     frontends: resolveFrontends(user, global, context),
     backends: resolveBackends(user, registry, context),
+    mysqlVips: resolveMysqlVips(user, global, context),
   };
   checkBinds(config, context);
   return deepFreeze(config);

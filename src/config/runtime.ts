@@ -10,12 +10,36 @@ export interface RuntimeConfig {
   readonly resolvers: readonly ResolversConfig[];
   readonly frontends: readonly FrontendConfig[];
   readonly backends: readonly BackendConfig[];
+  readonly mysqlVips: readonly MysqlVipConfig[];
 }
 
 /** A TCP or UDP address to listen on. Port 0 lets the system choose. */
 export interface BindAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** An address of a frontend. */
+export interface FrontendBind extends BindAddress {
+  /** Absent: connections come in the clear. */
+  readonly tls?: TlsBind;
+}
+
+export interface TlsBind {
+  /** The first is for clients that ask for no name, or for none that another one is for. */
+  readonly certificates: readonly Certificate[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface Certificate {
+  /** As the user wrote it. */
+  readonly file: string;
+  /** PEM: the certificate and those that lead to its root. */
+  readonly chain: string;
+  /** PEM. */
+  readonly key: string;
+  /** Host names in lower case; `*.example.com` covers one label. */
+  readonly names: readonly string[];
 }
 
 export interface GlobalConfig {
@@ -33,21 +57,83 @@ export interface GlobalConfig {
   };
   /** Undefined when the file says `stats: off`. */
   readonly stats: { readonly bind: BindAddress } | undefined;
-  /** How long a graceful stop waits for running requests, ms (HAProxy: hard-stop-after). */
+  /** From TERM on: how long connections are still accepted, ms (HAProxy: grace). */
+  readonly grace: number;
+  /** Idle client connections are ended over this time when their process is to end, ms (HAProxy: close-spread-time). */
+  readonly closeSpread: number;
+  /** How long a graceful stop may take, and requests of a worker that was replaced, ms (HAProxy: hard-stop-after). */
   readonly hardStopAfter: number;
+  /** Absolute. Where the process id is told; undefined: nowhere (HAProxy: pidfile). */
+  readonly pidfile: string | undefined;
 }
 
 export interface RegistryConfig {
   /** Undefined: that door is shut. */
   readonly http: BindAddress | undefined;
+  readonly access: RegistryAccess;
   readonly dns: BindAddress | undefined;
   /** The zone served, without a trailing dot: `consul`. */
   readonly domain: string;
   readonly store: { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly file: string };
+  /** Definition files and folders of them, as they are written: relative ones start from the current folder. */
+  readonly services: readonly string[];
   /** `files`: only checks from definition files may run programs; `api`: whoever reaches the API may. */
   readonly scriptChecks: 'off' | 'files' | 'api';
   /** Advertised as this node's address, for services registered without one. */
   readonly nodeAddress: string;
+  readonly dnsConfig: DnsConfig;
+}
+
+/** Who may do what over the registry's HTTP API. */
+export interface RegistryAccess {
+  /** For requests without a token. */
+  readonly anonymous: 'none' | 'read' | 'admin';
+  /** Those of one token add up. */
+  readonly grants: readonly TokenGrant[];
+  /** Names in lower case, `.example.com` for all below it. Undefined: any where others can reach it. */
+  readonly allowedHosts: readonly string[] | undefined;
+}
+
+/** What a token is for. Names stand for themselves, or with `*` behind for all that begin so. */
+export interface TokenGrant {
+  /** SHA-256 in hex: the token itself is not kept. */
+  readonly hash: string;
+  readonly policy: 'read' | 'register' | 'admin';
+  readonly services: readonly string[];
+  readonly keys: readonly string[];
+  /** Of other machines, that may be written into the catalog. */
+  readonly nodes: readonly string[];
+}
+
+/** What Consul's DNS answers are made by (its `dns_config`, `recursors` and `alt_domain`). Whole seconds, but for one. */
+export interface DnsConfig {
+  /** A second zone with the same names, without a trailing dot. */
+  readonly altDomain: string | undefined;
+  /** Nameservers for all other names, asked in this order. Empty: those names are refused. */
+  readonly recursors: readonly { readonly host: string; readonly port: number }[];
+  /** How long each of them may take, ms. */
+  readonly recursorTimeout: number;
+  readonly nodeTtl: number;
+  /** By service, in lower case; `web*` is for all that begin so, `*` for all others. The longest match counts. */
+  readonly serviceTtls: Readonly<Record<string, number>>;
+  readonly onlyPassing: boolean;
+  /** Answers in a datagram for askers that announce no size above 512 bytes. */
+  readonly udpAnswerLimit: number;
+  /** Address records in one answer, however large it may be; 0: all. */
+  readonly aRecordLimit: number;
+  /** Set the TC bit when answers were left out. */
+  readonly enableTruncate: boolean;
+  readonly soa: {
+    readonly refresh: number;
+    readonly retry: number;
+    readonly expire: number;
+    /** How long resolvers may remember that a name does not exist. */
+    readonly minTtl: number;
+  };
+  /** Set the RA bit although there are no recursors, for forwarders that cache nothing without it. */
+  readonly recursionAvailable: boolean;
+  /** Say that addresses nobody has do not exist, instead of failing. */
+  readonly ptrNxdomain: boolean;
 }
 
 /** Outside nameservers. The id `builtin` is reserved for the registry in this process. */
@@ -69,7 +155,7 @@ export interface ResolversConfig {
 export interface FrontendConfig {
   readonly name: string;
   readonly mode: 'http' | 'tcp';
-  readonly bind: readonly BindAddress[];
+  readonly bind: readonly FrontendBind[];
   readonly maxconn: number;
   readonly timeout: FrontendTimeouts;
   readonly options: FrontendOptions;
@@ -141,6 +227,18 @@ interface SourceCommon {
   /** How long a removed or failed server may finish its work, ms. */
   readonly drain: number;
   readonly check: CheckConfig | undefined;
+  /** Undefined: connections go out in the clear. */
+  readonly tls?: ServerTls | undefined;
+}
+
+/** How a server is spoken to over TLS. Plain data. */
+export interface ServerTls {
+  /** Whether its certificate must be trusted and be for `name`. */
+  readonly verify: boolean;
+  /** PEM of those to trust; undefined: those that Node trusts by itself. */
+  readonly ca: string | undefined;
+  /** What is asked for (SNI, unless it is an address) and must be shown. */
+  readonly name: string;
 }
 
 export interface DomainSource extends SourceCommon {
@@ -186,7 +284,17 @@ export interface Term {
 /** One `acl` declaration or anonymous `{ … }`: sample fetch, match method, patterns (any may match). */
 export interface AclTest {
   readonly fetch:
-    | { readonly kind: 'path' | 'url' | 'query' | 'method' | 'src' | 'always_true' | 'always_false' }
+    | {
+        readonly kind:
+          | 'path'
+          | 'url'
+          | 'query'
+          | 'method'
+          | 'src'
+          | 'ssl_fc'
+          | 'always_true'
+          | 'always_false';
+      }
     | { readonly kind: 'hdr'; readonly header: string };
   readonly match: 'str' | 'beg' | 'end' | 'sub' | 'dir' | 'dom' | 'reg' | 'ip' | 'found' | 'bool';
   readonly ignoreCase: boolean;
@@ -215,3 +323,44 @@ export type HttpRequestRule = { readonly condition: Condition | undefined } & (
   | { readonly action: 'del-header'; readonly header: string }
   | { readonly action: 'set-path'; readonly value: string }
 );
+
+/** An endpoint that leads to the MySQL master. Durations are ms. */
+export interface MysqlVipConfig {
+  readonly name: string;
+  readonly bind: readonly BindAddress[];
+  readonly bindRo: readonly BindAddress[];
+  /** The registry gets `<service>-master`, `<service>-slave` and `<service>-vip`. */
+  readonly service: string;
+  /** In file order; exactly one is the master. */
+  readonly servers: readonly MysqlServerConfig[];
+  readonly monitor: {
+    readonly user: string;
+    readonly password: string;
+    readonly interval: number;
+    readonly timeout: number;
+    readonly fall: number;
+    readonly rise: number;
+  };
+  readonly failover: {
+    readonly mode: 'degrade';
+    /** How long a slave that still hears from the master keeps clients from being led away. */
+    readonly unreachableWait: number;
+    readonly maxStale: number;
+  };
+  readonly failback: {
+    readonly policy: 'automatic' | 'after-stable' | 'manual';
+    readonly stable: number;
+  };
+  readonly hold: { readonly time: number; readonly max: number };
+  readonly drain: number;
+  /** For a server to accept a connection and to greet. */
+  readonly connectTimeout: number;
+  readonly maxconn: number;
+}
+
+export interface MysqlServerConfig {
+  readonly id: string;
+  readonly role: 'master' | 'slave';
+  readonly host: string;
+  readonly port: number;
+}

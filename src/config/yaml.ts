@@ -26,8 +26,8 @@ export interface YamlFile {
 const MOST_NODES = 300_000;
 const DEEPEST = 32;
 
-/** Reads YAML 1.2 (one document) and fills in variables. Never throws. */
-export function readYaml(file: string, text: string, variables: Variables): YamlFile {
+/** Reads YAML 1.2 (one document) and fills in variables, if there are any to be filled in. Never throws. */
+export function readYaml(file: string, text: string, variables?: Variables): YamlFile {
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
@@ -63,7 +63,7 @@ class Reader {
   readonly #text: string;
   readonly #lines: LineCounter;
   readonly #document: Document.Parsed;
-  readonly #variables: Variables;
+  readonly #variables: Variables | undefined;
   /** Collections being read, to notice an alias inside what it stands for. */
   readonly #open = new Set<Node>();
   /** Finding what an alias stands for means searching the document. */
@@ -75,7 +75,7 @@ class Reader {
     text: string,
     lines: LineCounter,
     document: Document.Parsed,
-    variables: Variables,
+    variables: Variables | undefined,
   ) {
     this.#file = file;
     this.#text = text;
@@ -173,6 +173,7 @@ class Reader {
 
     const columns = columnsOf(this.#text.slice(start, end), value);
     const at = (offset: number) => start + (columns?.[offset] ?? 0);
+    if (!this.#variables) return { kind: 'scalar', path, place, value, columns };
     const { text, origins } = expandVariables(value, this.#variables, (i, message) =>
       this.report(at(i), path, message),
     );

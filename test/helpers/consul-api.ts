@@ -46,6 +46,7 @@ export async function startConsulApi(options: Partial<ConsulApiOptions> = {}): P
     checks,
     scriptChecks,
     bind: { host: '127.0.0.1', port: 0 },
+    access: { anonymous: 'admin', grants: [], allowedHosts: undefined },
     clock,
     log: silentLog,
     version: '1.9.8',

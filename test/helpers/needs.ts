@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'vitest';
@@ -13,8 +14,21 @@ export interface Needing {
  * brings it; in CI, which installs what tests need, they fail instead.
  */
 export function needs(program: string, debianPackage: string): Needing {
-  if (isInstalled(program)) return { describe, test };
-  const mend = `${program} is not installed: apt-get install ${debianPackage}`;
+  return needing(isInstalled(program), program, debianPackage);
+}
+
+/** Debian's own Python, which has the modules of Debian's packages whatever other Python is on the PATH. */
+export const PYTHON = '/usr/bin/python3';
+
+/** The same for tests that run {@link PYTHON} with one of its modules. */
+export function needsPython(module: string, debianPackage: string): Needing {
+  const found = spawnSync(PYTHON, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0;
+  return needing(found, `${module} for ${PYTHON}`, debianPackage);
+}
+
+function needing(isThere: boolean, what: string, debianPackage: string): Needing {
+  if (isThere) return { describe, test };
+  const mend = `${what} is not installed: apt-get install ${debianPackage}`;
   if (process.env.CI === 'true') {
     const fail = () => {
       throw new Error(mend);

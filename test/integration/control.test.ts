@@ -154,6 +154,24 @@ backends:
     await vane.reload(CHECKED(a.port).replace(', check: inter 50ms fall 2 rise 2', ''));
     expect(await textOf(vane.frontend('www'))).toBe('200 a');
   });
+
+  test.each([
+    ['is gone', ''],
+    ['is one of another mode now', 'web: { mode: tcp, servers: ["127.0.0.1:PORT"] }'],
+  ])('ends with its backend, which %s', async (_, web) => {
+    await using a = await startWeb('a');
+    await using vane = await startApp(CHECKED(a.port));
+    const isChecked = async () => {
+      const metrics = await (await fetch(`${vane.stats}/metrics`)).text();
+      return /^haproxy_server_check_status\{proxy="web"[^}]*\} 1$/m.test(metrics);
+    };
+    await eventually(async () => expect(await isChecked()).toBe(true));
+    await vane.reload(`
+frontends: { www: { mode: tcp, bind: "127.0.0.1:0", default_backend: other } }
+backends: { other: { mode: tcp, servers: ["127.0.0.1:${a.port}"] }, ${web.replace('PORT', String(a.port))} }
+`);
+    expect(await isChecked()).toBe(false);
+  });
 });
 
 describe('a reload', () => {

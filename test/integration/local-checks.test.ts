@@ -64,7 +64,7 @@ async function startChecks(options: Partial<LocalChecksOptions> = {}): Promise<L
   return checks;
 }
 
-function register(kind: CheckKind, definition: Partial<CheckDefinition> = {}) {
+function register(kind: CheckKind, definition: Partial<CheckDefinition> = {}, file?: string) {
   const service = {
     id: 'web',
     service: 'web',
@@ -83,6 +83,7 @@ function register(kind: CheckKind, definition: Partial<CheckDefinition> = {}) {
     notes: '',
     status: undefined,
     type: kind.kind,
+    file,
     definition: {
       kind,
       interval: 10_000,
@@ -180,11 +181,26 @@ describe('LocalChecks', () => {
     await pass(1, 2);
   });
 
-  test('scripts run when they may', async () => {
+  test.each([
+    ['api', undefined, ['passing', 'ran\n']],
+    ['files', 'web.json', ['passing', 'ran\n']],
+    ['files', undefined, ['critical', 'Only definition files may have script checks on this node']],
+    ['off', 'web.json', ['critical', 'Script checks are switched off on this node']],
+  ] as const)('scripts run when they may: %s, from file %s', async (scriptChecks, file, expected) => {
+    await startChecks({ random: () => 0, scriptChecks });
+    await register({ kind: 'script', args: ['/bin/echo', 'ran'], shell: '' }, {}, file);
+    await clock.advanceAsync(0);
+    await found(expected);
+  });
+
+  test('a script of a file stops when somebody else registers the same check', async () => {
     await startChecks({ random: () => 0, scriptChecks: 'files' });
-    await register({ kind: 'script', args: ['/bin/echo', 'ran'], shell: '' });
+    await register({ kind: 'script', args: ['/bin/echo', 'ran'], shell: '' }, {}, 'web.json');
     await clock.advanceAsync(0);
     await found(['passing', 'ran\n']);
+    await register({ kind: 'script', args: ['/bin/echo', 'ran'], shell: '' });
+    await clock.advanceAsync(0);
+    await found(['critical', 'Only definition files may have script checks on this node']);
   });
 
   test('times a hung check out by the clock', async () => {

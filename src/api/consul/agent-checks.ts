@@ -10,6 +10,7 @@ import { command, Refusal } from './refusal.ts';
 import { CHECK, CHECK_UPDATE } from './requests.ts';
 import { type Call, get, put, type Route } from './route.ts';
 import { refuseControlCharacters } from './validate.ts';
+import { readsCheck, vetCheck, vetNewCheck } from './vet.ts';
 
 /** https://developer.hashicorp.com/consul/api-docs/agent/check */
 export function agentCheckRoutes(api: ApiContext): readonly Route[] {
@@ -17,19 +18,20 @@ export function agentCheckRoutes(api: ApiContext): readonly Route[] {
     get('/v1/agent/checks', (call) => checks(api, call)),
     put('/v1/agent/check/register', (call) => register(api, call)),
     put('/v1/agent/check/deregister/', (call) => deregister(api, call)),
-    put('/v1/agent/check/pass/', (call) => report(api, call.rest, 'passing', note(call))),
-    put('/v1/agent/check/warn/', (call) => report(api, call.rest, 'warning', note(call))),
-    put('/v1/agent/check/fail/', (call) => report(api, call.rest, 'critical', note(call))),
+    put('/v1/agent/check/pass/', (call) => report(api, call, 'passing', note(call))),
+    put('/v1/agent/check/warn/', (call) => report(api, call, 'warning', note(call))),
+    put('/v1/agent/check/fail/', (call) => report(api, call, 'critical', note(call))),
     put('/v1/agent/check/update/', (call) => update(api, call)),
   ];
 }
 
 function checks(api: ApiContext, call: Call): Answer {
+  const { rights } = call;
   const keep = filterOf(call.query.get('filter'), CHECK_SHAPE, '');
   const shown = (check: Check) => agentCheckJson(check, api.registry.freshOutput(check));
   return json(
     keyed(
-      ownChecks(api).filter((check) => keep(shown(check))),
+      ownChecks(api).filter((check) => readsCheck(rights, check) && keep(shown(check))),
       (check) => check.id,
       shown,
     ),
@@ -52,6 +54,9 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
   if (body.ServiceID !== '' && !ownInstance(api, body.ServiceID)) {
     throw new Refusal(500, `ServiceID ${JSON.stringify(body.ServiceID)} does not exist`);
   }
+  const { catalog } = api.registry;
+  const check = { node: catalog.self, id: request.id ?? '', serviceId: body.ServiceID };
+  vetNewCheck(call.rights, catalog, check);
   await command(api.registry.registerCheck({ ...request, serviceId: body.ServiceID }, call.cause), 400);
   const registered = ownCheck(api, request.id ?? '');
   if (registered) renewTtl(api, [registered]);
@@ -60,18 +65,23 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
 
 async function deregister(api: ApiContext, call: Call): Promise<Answer> {
   if (call.rest === '') throw new Refusal(500, 'CheckID missing');
-  if (ownCheck(api, call.rest)) await command(api.registry.deregisterCheck(call.rest, call.cause), 400);
+  const check = ownCheck(api, call.rest);
+  if (!check) return empty();
+  vetCheck(call.rights, check);
+  await command(api.registry.deregisterCheck(check.id, call.cause), 400);
   return empty();
 }
 
 async function update(api: ApiContext, call: Call): Promise<Answer> {
   const { Status, Output } = decodeBody(call.body, CHECK_UPDATE);
   if (!isCheckStatus(Status)) throw new Refusal(400, `Invalid check status: '${Status}'`);
-  return report(api, call.rest, Status, Output);
+  return report(api, call, Status, Output);
 }
 
-async function report(api: ApiContext, id: string, status: CheckStatus, output: string): Promise<Answer> {
-  const known = ownCheck(api, id) !== undefined;
+async function report(api: ApiContext, call: Call, status: CheckStatus, output: string): Promise<Answer> {
+  const id = call.rest;
+  const known = ownCheck(api, id);
+  vetCheck(call.rights, known);
   if (!known || !(await api.checks.ttlUpdate(id, status, output))) {
     throw new Refusal(500, `CheckID ${JSON.stringify(id)} does not have associated TTL`);
   }

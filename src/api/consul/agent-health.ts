@@ -4,6 +4,7 @@ import { type Answer, json, text } from './answer.ts';
 import { type ApiContext, ownChecks, ownInstance, ownInstances } from './context.ts';
 import { agentHealthCheckJson, agentServiceJson } from './encode.ts';
 import { Refusal } from './refusal.ts';
+import { demand } from './rights.ts';
 import { type Call, get, type Route } from './route.ts';
 
 /** https://developer.hashicorp.com/consul/api-docs/agent/service#get-local-service-health */
@@ -26,12 +27,14 @@ const HTTP_STATUS: Readonly<Record<AgentStatus, number>> = {
 function byId(api: ApiContext, call: Call): Answer {
   const id = call.rest;
   if (id === '') throw new Refusal(500, 'Bad request: Missing serviceID');
+  demand(call.rights.reads);
   const instance = ownInstance(api, id);
   if (!instance) {
     const reason = `ServiceId ${id} not found`;
     const body = wantsText(call) ? reason : { AggregatedStatus: 'critical', Service: null, Checks: null };
     return json(body, { 'X-Consul-Reason': reason }, 404);
   }
+  demand(call.rights.readsService(instance.service));
   const health = healthOf(api, instance);
   return answer(call, health.status, health.json);
 }
@@ -39,6 +42,7 @@ function byId(api: ApiContext, call: Call): Answer {
 function byName(api: ApiContext, call: Call): Answer {
   const name = call.rest;
   if (name === '') throw new Refusal(500, 'Bad request: Missing service Name');
+  demand(call.rights.readsService(name));
   const instances = ownInstances(api).filter((instance) => instance.service === name);
   if (instances.length === 0) {
     const headers = { 'X-Consul-Reason': `ServiceName ${name} Not Found` };

@@ -12,6 +12,7 @@ import { AGENT_SERVICE } from './filter-shapes.ts';
 import { waitOf } from './query.ts';
 import { command, Refusal } from './refusal.ts';
 import { SERVICE, type ServiceBody, type ServiceCheckBody } from './requests.ts';
+import { demand } from './rights.ts';
 import { type Call, get, put, type Route } from './route.ts';
 import {
   checkedWeights,
@@ -21,6 +22,7 @@ import {
   refuseConnect,
   refuseControlCharacters,
 } from './validate.ts';
+import { vetInstance, vetRegistration } from './vet.ts';
 
 /** https://developer.hashicorp.com/consul/api-docs/agent/service */
 export function agentServiceRoutes(api: ApiContext): readonly Route[] {
@@ -33,12 +35,13 @@ export function agentServiceRoutes(api: ApiContext): readonly Route[] {
 }
 
 function services(api: ApiContext, call: Call): Answer {
+  const { rights } = call;
   const { datacenter } = api.registry.catalog;
   const keep = filterOf(call.query.get('filter'), AGENT_SERVICE);
   const shown = (instance: Instance) => agentServiceJson(instance, datacenter);
   return json(
     keyed(
-      ownInstances(api).filter((instance) => keep(shown(instance))),
+      ownInstances(api).filter((instance) => rights.readsService(instance.service) && keep(shown(instance))),
       (instance) => instance.id,
       shown,
     ),
@@ -53,6 +56,7 @@ async function service(api: ApiContext, call: Call): Promise<Answer> {
   for (;;) {
     const { index } = catalog.node(catalog.self);
     const instance = ownInstance(api, call.rest);
+    demand(instance ? call.rights.readsService(instance.service) : call.rights.reads);
     if (!instance) return text(404, `unknown service ID: ${call.rest}`);
     const hash = contentHash(instance, catalog.datacenter);
     const awaited =
@@ -74,6 +78,7 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
   const body = decodeBody(call.body, SERVICE);
   const service = serviceRequest(body);
   const checks = checkRequests(api, body);
+  vetRegistration(call.rights, api.registry.catalog, { service, checks });
   const replace = call.query.get('replace-existing-checks');
   await command(
     api.registry.registerService(
@@ -88,7 +93,7 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
 }
 
 /** In the order in which Consul looks at the fields, so that the first complaint is the same. */
-function serviceRequest(body: ServiceBody): ServiceRequest {
+export function serviceRequest(body: ServiceBody): ServiceRequest {
   if (body.Name === '') throw new Refusal(400, 'Missing service name');
   if (isUnspecified(body.Address)) throw new Refusal(400, 'Invalid service address');
   const weights = checkedWeights(body.Weights);
@@ -171,7 +176,9 @@ function checkRequests(api: ApiContext, body: ServiceBody): readonly CheckReques
 
 async function deregister(api: ApiContext, call: Call): Promise<Answer> {
   if (call.rest === '') throw new Refusal(500, 'ServiceID missing');
-  if (ownInstance(api, call.rest)) {
+  const instance = ownInstance(api, call.rest);
+  if (instance) {
+    vetInstance(call.rights, instance);
     await command(api.registry.deregisterService(call.rest, call.cause), 400);
   }
   return empty();

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Rights } from './rights.ts';
 import type { Call, Route } from './route.ts';
 
 /** A fastify request as the routes see it. `path` and `query` are those of its target, taken apart already. */
@@ -6,17 +7,22 @@ export function callOf(
   route: Route,
   path: string,
   query: URLSearchParams,
+  rights: () => Rights,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Call {
+  const bytes = Buffer.isBuffer(request.body) ? request.body : NOTHING;
   return {
     query,
-    rest: path.slice(route.path.length),
-    body: typeof request.body === 'string' ? request.body : '',
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
+    get rights() {
+      return rights();
     },
+    rest: path.slice(route.path.length),
+    get body() {
+      return bytes.toString();
+    },
+    bytes,
+    header: (name) => headerOf(request, name),
     cause: {
       by: `api ${clientOf(request)}`,
       what: route.path.replace(/^\/v1\/|\/$/g, ''),
@@ -27,6 +33,14 @@ export function callOf(
     },
   };
 }
+
+/** A header's values in one, by its name in lower case. */
+export function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** `address:port`; a client that is gone already has neither. */
 function clientOf(request: FastifyRequest): string {

@@ -1,4 +1,4 @@
-import type { RegistryCommands } from '../../registry/commands.ts';
+import type { RegistryCommands, ServiceRequest } from '../../registry/commands.ts';
 import type { Check, Unindexed } from '../../registry/model.ts';
 import { taggedAddresses, taggedWords } from './agent-services.ts';
 import { type Answer, json } from './answer.ts';
@@ -14,7 +14,9 @@ import {
   type CatalogServiceBody,
 } from './requests.ts';
 import { type Call, put, type Route } from './route.ts';
+import { toldDefinition } from './told-definition.ts';
 import { flattened, isUnspecified, refuseConnect, refuseControlCharacters } from './validate.ts';
+import { vetCatalogDeregistration, vetCatalogRegistration } from './vet.ts';
 
 type CatalogRequest = Parameters<RegistryCommands['catalogRegister']>[0];
 
@@ -54,11 +56,13 @@ async function register(api: ApiContext, call: Call): Promise<Answer> {
     service: body.Service ? service(body.Service) : undefined,
     checks: checks(body),
   };
+  vetCatalogRegistration(call.rights, api.registry.catalog, request);
   await command(api.registry.catalogRegister(request, call.cause), 500);
   return json(true);
 }
 
-function service(body: CatalogServiceBody): CatalogRequest['service'] {
+/** An instance as the catalog is told of it. Throws 500s. */
+export function service(body: CatalogServiceBody): ServiceRequest {
   if (body.Service === '') throw new Refusal(500, 'Must provide service name with ID');
   if (isUnspecified(body.Address)) throw new Refusal(500, 'Invalid service address');
   refuseControlCharacters({
@@ -87,7 +91,14 @@ function service(body: CatalogServiceBody): CatalogRequest['service'] {
 
 function checks(body: CatalogRegisterBody): CatalogRequest['checks'] {
   const all = [...(body.Check ? [body.Check] : []), ...(body.Checks ?? [])];
-  return all.map((check) => catalogCheck(check, body.Node));
+  return all.map((check) => toldCheck(check, body.Node));
+}
+
+/** A check with the definition by which others run it. Throws 500s. */
+export function toldCheck(check: CatalogCheckBody, node: string): Omit<Unindexed<Check>, 'node'> {
+  const told = toldDefinition(check.Definition);
+  const row = catalogCheck(check, node);
+  return told ? { ...row, type: row.type || told.kind.kind, toldDefinition: told } : row;
 }
 
 /** Only told about, never run: whoever registers a check in the catalog also reports its status. */
@@ -123,16 +134,12 @@ async function deregister(api: ApiContext, call: Call): Promise<Answer> {
   const body = decodeBody(call.body, CATALOG_DEREGISTER);
   checkDatacenter(body.Datacenter || call.query.get('dc'), api.registry.catalog.datacenter);
   if (body.Node === '') throw new Refusal(500, 'Must provide node');
-  await command(
-    api.registry.catalogDeregister(
-      {
-        node: body.Node,
-        serviceId: body.ServiceID === '' ? undefined : body.ServiceID,
-        checkId: body.CheckID === '' ? undefined : body.CheckID,
-      },
-      call.cause,
-    ),
-    500,
-  );
+  const request = {
+    node: body.Node,
+    serviceId: body.ServiceID === '' ? undefined : body.ServiceID,
+    checkId: body.CheckID === '' ? undefined : body.CheckID,
+  };
+  vetCatalogDeregistration(call.rights, api.registry.catalog, request);
+  await command(api.registry.catalogDeregister(request, call.cause), 500);
   return json(true);
 }

@@ -4,7 +4,7 @@ import { type ApiContext, indexed } from './context.ts';
 import { catalogServiceJson, keyed, nodeJson, nodeServiceJson } from './encode.ts';
 import { filterOf } from './filter.ts';
 import { CATALOG_SERVICE, NODE, NODE_SERVICE } from './filter-shapes.ts';
-import { matching, noneConnected, required } from './health.ts';
+import { matching, noneConnected, readable, required } from './health.ts';
 import { nodeMetaMatcher } from './query.ts';
 import { type Call, get, type Route } from './route.ts';
 
@@ -12,7 +12,7 @@ import { type Call, get, type Route } from './route.ts';
 export function catalogRoutes(api: ApiContext): readonly Route[] {
   const { catalog } = api.registry;
   return [
-    get('/v1/catalog/datacenters', () => json([catalog.datacenter])),
+    { ...get('/v1/catalog/datacenters', () => json([catalog.datacenter])), open: true },
     get('/v1/catalog/services', (call) => services(api, call)),
     get('/v1/catalog/service/', (call) => {
       const service = required(call, 'Missing service name');
@@ -22,7 +22,7 @@ export function catalogRoutes(api: ApiContext): readonly Route[] {
         call,
         { kind: 'catalog-service', service },
         () => ({ ...catalog.entries(service), index: catalog.indexOf({ kind: 'catalog-service', service }) }),
-        (entries) => matching(call, entries).map(catalogServiceJson).filter(keep),
+        (entries) => readable(call, matching(call, entries)).map(catalogServiceJson).filter(keep),
       );
     }),
     get('/v1/catalog/connect/', (call) => {
@@ -44,7 +44,7 @@ function nodes(api: ApiContext, call: Call): Promise<Answer> {
     { kind: 'nodes' },
     () => api.registry.catalog.nodes(),
     (all) =>
-      all
+      (call.rights.reads ? all : [])
         .filter((each) => hasMeta?.(each.meta) ?? true)
         .map(nodeJson)
         .filter(keep),
@@ -61,9 +61,10 @@ function services(api: ApiContext, call: Call): Promise<Answer> {
     { kind: 'services' },
     () => catalog.services(),
     (all) => {
+      const { rights } = call;
       const listed = hasMeta ? tagsOf(instancesOn(api, hasMeta)) : all;
       return keyed(
-        [...listed],
+        [...listed].filter(([name]) => rights.readsService(name)),
         ([name]) => name,
         ([, tags]) => tags,
       );
@@ -101,10 +102,10 @@ function node(api: ApiContext, call: Call): Promise<Answer> {
     { kind: 'node', node: name },
     () => api.registry.catalog.node(name),
     (found) =>
-      found
+      found && call.rights.reads
         ? {
             Node: nodeJson(found.node),
-            Services: keyed(kept(found.instances, keep), (instance) => instance.id, nodeServiceJson),
+            Services: keyed(kept(call, found.instances, keep), (instance) => instance.id, nodeServiceJson),
           }
         : null,
   );
@@ -119,13 +120,20 @@ function nodeServices(api: ApiContext, call: Call): Promise<Answer> {
     call,
     { kind: 'node', node: name },
     () => api.registry.catalog.node(name),
-    (found) => ({
-      Node: found ? nodeJson(found.node) : null,
-      Services: found?.instances.length ? kept(found.instances, keep).map(nodeServiceJson) : null,
-    }),
+    (found) => {
+      if (!found || !call.rights.reads) return { Node: null, Services: null };
+      const services = kept(call, found.instances, keep).map(nodeServiceJson);
+      return { Node: nodeJson(found.node), Services: found.instances.length > 0 ? services : null };
+    },
   );
 }
 
-function kept(instances: readonly Instance[], keep: (json: object) => boolean): readonly Instance[] {
-  return instances.filter((instance) => keep(nodeServiceJson(instance)));
+function kept(
+  { rights }: Call,
+  instances: readonly Instance[],
+  keep: (json: object) => boolean,
+): readonly Instance[] {
+  return instances.filter(
+    (instance) => rights.readsService(instance.service) && keep(nodeServiceJson(instance)),
+  );
 }

@@ -26,7 +26,6 @@ export function checkProblem(check: CheckKinds): string | undefined {
   if (alias && check.TTL > 0) return 'TTL must be not be set for Alias checks';
   if (!probes && !alias && check.TTL <= 0) return 'TTL must be > 0 for TTL checks';
   if (check.OutputMaxSize < 0) return 'MaxOutputMaxSize must be positive';
-  if (check.GRPC !== '') return 'gRPC checks are not supported';
   if (check.DockerContainerID !== '') return 'Docker checks are not supported';
   return headerProblem(check);
 }
@@ -88,6 +87,14 @@ function kindOf(check: CheckKinds): CheckKind {
   }
   if (check.TTL > 0) return { kind: 'ttl' };
   if (check.TCP !== '') return { kind: 'tcp', address: check.TCP };
+  if (check.GRPC !== '') {
+    return {
+      kind: 'grpc',
+      target: check.GRPC,
+      useTls: check.GRPCUseTLS,
+      tlsSkipVerify: check.TLSSkipVerify,
+    };
+  }
   if (isAlias(check)) return { kind: 'alias', node: check.AliasNode, serviceId: check.AliasService };
   return { kind: 'script', args: check.ScriptArgs ?? [], shell: check.Shell };
 }

@@ -1,7 +1,16 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
 import type { RegistryCommands } from '../../registry/commands.ts';
+import type { KeyValues } from '../../registry/key-values.ts';
 import type { Check, CheckStatus, Instance } from '../../registry/model.ts';
 import { isOwnCheck, isOwnInstance } from '../../registry/names.ts';
+import type { PreparedQueries } from '../../registry/prepared-queries.ts';
 import type { AtIndex, CatalogReader, Query } from '../../registry/reader.ts';
+import type { Registry } from '../../registry/registry.ts';
+import type { Sessions } from '../../registry/sessions.ts';
+import type { Transactions } from '../../registry/transactions.ts';
+import type { Access } from './access.ts';
+import type { ProcessPort } from './agent-process.ts';
 import { type Answer, json } from './answer.ts';
 import type { ScriptChecks } from './check-request.ts';
 import type { ParkedQueries } from './parked-queries.ts';
@@ -18,11 +27,24 @@ export interface ChecksPort {
 
 /** What the routes work on. */
 export interface ApiContext {
-  readonly registry: RegistryCommands & { readonly catalog: CatalogReader };
+  readonly registry: RegistryCommands & {
+    readonly catalog: CatalogReader;
+    readonly restore: Registry['restore'];
+    readonly kv: Pick<KeyValues, 'write'>;
+    readonly sessions: Pick<Sessions, 'create' | 'destroy' | 'renew'>;
+    readonly transactions: Pick<Transactions, 'run'>;
+    readonly queries: Pick<PreparedQueries, 'create' | 'update' | 'delete'>;
+  };
   readonly checks: ChecksPort;
   readonly scriptChecks: ScriptChecks;
+  /** Only to tell whether there is such a thing; what a client may do is the call's {@link Call.rights}. */
+  readonly access: Pick<Access, 'enabled'>;
   readonly parked: ParkedQueries;
+  readonly clock: Clock;
+  readonly log: Log;
   readonly version: string;
+  /** Undefined where nobody may end or reload the process over the API. */
+  readonly process?: ProcessPort;
 }
 
 /**
@@ -36,6 +58,17 @@ export async function indexed<T>(
   read: () => AtIndex<T>,
   encode: (value: T) => unknown,
 ): Promise<Answer> {
+  const { value, headers, options } = await observed(api, call, query, read);
+  return json(encode(value), {
+    'X-Consul-Effective-Consistency': options.consistency,
+    ...headers,
+    // Every read is served from memory, so a cached one is always a fresh hit.
+    ...(options.cached ? { 'X-Cache': 'HIT', Age: '0' } : {}),
+  });
+}
+
+/** The same for a read whose answer is put together by the caller: what was read, and the headers that tell of it. */
+export async function observed<T>(api: ApiContext, call: Call, query: Query, read: () => AtIndex<T>) {
   const options = readOptions(call.query, call.header('cache-control'));
   checkDatacenter(call.query.get('dc'), api.registry.catalog.datacenter);
   const { index, wait } = options;
@@ -44,14 +77,12 @@ export async function indexed<T>(
   const found = read();
   // An index shared with other queries may have risen meanwhile; to this client nothing has happened.
   const reported = changed ? found.index : Math.min(found.index, index);
-  return json(encode(found.value), {
-    'X-Consul-Effective-Consistency': options.consistency,
+  const headers = {
     'X-Consul-Index': String(Math.max(1, reported)),
     'X-Consul-Knownleader': 'true',
     'X-Consul-Lastcontact': '0',
-    // Every read is served from memory, so a cached one is always a fresh hit.
-    ...(options.cached ? { 'X-Cache': 'HIT', Age: '0' } : {}),
-  });
+  };
+  return { value: found.value, headers, options };
 }
 
 /** The agent's own instances: those of this process's node, without the one that stands for the registry. */

@@ -10,6 +10,10 @@ export interface Field<T> {
   /** Go's name of the type, for error texts. */
   readonly type: string;
   readonly zero: T;
+  /** Of lists and maps: what is in them. */
+  readonly item?: Field<unknown>;
+  /** Of structs: what they have. */
+  readonly fields?: Fields;
   /** `at` is the path so far, in Go's spelling: `.Weights.Passing`. Throws {@link FieldError}. */
   read(value: JsonValue, at: string): T;
 }
@@ -57,6 +61,29 @@ export const integer: Field<number> = field('int', 0, (value) => {
   return Number.isSafeInteger(number) ? number : MISFIT;
 });
 
+/** 64 bits, as the digits they were sent in: more than a number holds. */
+export const unsigned: Field<string> = field('uint64', '0', (value) =>
+  value.kind === 'number' && isUnsigned(value.text) ? value.text : MISFIT,
+);
+
+/** Whether the text is a number that Go takes for a uint64. */
+export function isUnsigned(digits: string): boolean {
+  return /^\d+$/.test(digits) && BigInt(digits) < 2n ** 64n;
+}
+
+/** In base64. */
+export const bytes: Field<Uint8Array> = field('[]uint8', new Uint8Array(), (value) => {
+  if (value.kind !== 'string') return MISFIT;
+  const text = value.value.replace(/[\r\n]/g, '');
+  const wrong = text.search(/[^A-Za-z0-9+/]/);
+  const digits = wrong < 0 ? text.length : wrong;
+  const padding = text.slice(digits);
+  if (text.length % 4 !== 0 || !/^={0,2}$/.test(padding)) {
+    throw new FieldError(`illegal base64 data at input byte ${digits}`);
+  }
+  return Buffer.from(text, 'base64');
+});
+
 /** Milliseconds, from a Go duration string or a number of nanoseconds. */
 export const duration: Field<number> = field('time.Duration', 0, (value) => {
   if (value.kind === 'number') {
@@ -79,31 +106,33 @@ export const anything: Field<JsonValue> = field<JsonValue>(
 
 /** Null when absent or null, which Consul shows differently from an empty list. */
 export function list<T>(item: Field<T>): Field<readonly T[] | null> {
-  return field<readonly T[] | null>(`[]${item.type}`, null, (value, at) =>
-    value.kind === 'array' ? value.items.map((each) => item.read(each, at)) : MISFIT,
-  );
+  const read = (value: JsonValue, at: string) =>
+    value.kind === 'array' ? value.items.map((each) => item.read(each, at)) : MISFIT;
+  return { ...field<readonly T[] | null>(`[]${item.type}`, null, read), item };
 }
 
 /** Null when absent or null. The result has no prototype: any key is just a key. */
 export function map<T>(item: Field<T>): Field<Readonly<Record<string, T>> | null> {
-  return field<Readonly<Record<string, T>> | null>(`map[string]${item.type}`, null, (value, at) => {
+  const read = (value: JsonValue, at: string) => {
     if (value.kind !== 'object') return MISFIT;
     const result: Record<string, T> = Object.create(null);
     for (const [name, each] of value.members) result[name] = item.read(each, at);
     return result;
-  });
+  };
+  return { ...field<Readonly<Record<string, T>> | null>(`map[string]${item.type}`, null, read), item };
 }
 
 /** Null when absent or null. */
 export function optional<T>(inner: Field<T>): Field<T | null> {
   return {
+    ...inner,
     type: `*${inner.type}`,
     zero: null,
     read: (value, at) => (value.kind === 'null' ? null : inner.read(value, at)),
   };
 }
 
-type Fields = Readonly<Record<string, Field<unknown>>>;
+export type Fields = Readonly<Record<string, Field<unknown>>>;
 export type Struct<F extends Fields> = { readonly [K in keyof F]: Decoded<F[K]> };
 
 /**
@@ -114,14 +143,15 @@ export function struct<F extends Fields>(
   type: string,
   fields: F,
   aliases: Readonly<Record<string, (keyof F & string) | ''>> = {},
-): Field<Struct<F>> {
+  unknownFields: 'refused' | 'ignored' = 'refused',
+): Field<Struct<F>> & { readonly fields: F } {
   const own = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
   const other = new Map(Object.entries(aliases).map(([alias, name]) => [alias.toLowerCase(), name]));
   const zeros = Object.fromEntries(Object.entries(fields).map(([name, each]) => [name, each.zero]));
   // The table's keys and types are F's own: the one place where the checker cannot follow.
   const shaped = (values: Record<string, unknown>) => values as Struct<F>;
 
-  return field<Struct<F>>(type, shaped(zeros), (value, at) => {
+  const read = (value: JsonValue, at: string) => {
     if (value.kind !== 'object') return MISFIT;
     const result: Record<string, unknown> = { ...zeros };
     const aliased = new Map<string, unknown>();
@@ -129,7 +159,10 @@ export function struct<F extends Fields>(
       const key = own.get(name.toLowerCase());
       const alias = key === undefined ? other.get(name.toLowerCase()) : undefined;
       const target = key ?? alias;
-      if (target === undefined) throw new FieldError(`json: unknown field ${JSON.stringify(name)}`);
+      if (target === undefined) {
+        if (unknownFields === 'ignored') continue;
+        throw new FieldError(`json: unknown field ${JSON.stringify(name)}`);
+      }
       const definition = fields[target];
       if (definition === undefined) continue;
       const read = definition.read(each, `${at === '' ? '' : at}.${target}`);
@@ -138,15 +171,27 @@ export function struct<F extends Fields>(
     }
     for (const [name, read] of aliased) if (result[name] === zeros[name]) result[name] = read;
     return shaped(result);
-  });
+  };
+  return { ...field<Struct<F>>(type, shaped(zeros), read), fields };
 }
 
-/** Decodes a request body. Throws a 400 with Go's reason; an empty body is `EOF`. */
-export function decodeBody<T>(body: string, shape: Field<T>): T {
+/** Whether the value can be read as such a field. */
+export function fits(shape: Field<unknown>, value: JsonValue): boolean {
+  try {
+    shape.read(value, '');
+    return true;
+  } catch (error) {
+    if (error instanceof FieldError) return false;
+    throw error;
+  }
+}
+
+/** Decodes a request body. Throws a 400 with Go's reason after `complaint`; an empty body is `EOF`. */
+export function decodeBody<T>(body: string, shape: Field<T>, complaint?: string): T {
   try {
     return shape.read(readJson(body), '');
   } catch (error) {
-    if (error instanceof FieldError || error instanceof JsonSyntaxError) throw decodeFailed(error.message);
-    throw error;
+    if (!(error instanceof FieldError || error instanceof JsonSyntaxError)) throw error;
+    throw decodeFailed(error.message, complaint);
   }
 }

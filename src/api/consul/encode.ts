@@ -1,5 +1,6 @@
 import type { Check, Instance, RegistryNode, ServiceAddress } from '../../registry/model.ts';
 import type { ServiceEntry } from '../../registry/reader.ts';
+import { toldDefinitionJson } from './told-definition.ts';
 
 /**
  * Consul's JSON shapes, in the order of its struct fields. What is optional there (`omitempty`) is left out here,
@@ -99,7 +100,7 @@ export function checkJson(check: Check): object {
   return {
     ...checkHead(check, check.output),
     Type: check.type,
-    Definition: {},
+    Definition: toldDefinitionJson(check.toldDefinition),
     CreateIndex: check.createIndex,
     ModifyIndex: check.modifyIndex,
   };

@@ -8,6 +8,7 @@ import { CHECK, HEALTH_ENTRY } from './filter-shapes.ts';
 import { nodeMetaMatcher, parseBool, tagMatcher } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { type Call, get, type Route } from './route.ts';
+import { readsCheck } from './vet.ts';
 
 /** https://developer.hashicorp.com/consul/api-docs/health */
 export function healthRoutes(api: ApiContext): readonly Route[] {
@@ -51,6 +52,11 @@ export function noneConnected(api: ApiContext, call: Call, query: Query): Promis
   );
 }
 
+/** Those that the client may see. */
+export function readable({ rights }: Call, entries: readonly ServiceEntry[]): readonly ServiceEntry[] {
+  return entries.filter(({ instance }) => rights.readsService(instance.service));
+}
+
 /** The instances of a service that the request's tags and node metadata ask for. */
 export function matching(call: Call, entries: readonly ServiceEntry[]): readonly ServiceEntry[] {
   const hasTags = tagMatcher(call.query);
@@ -71,7 +77,7 @@ function serviceHealth(api: ApiContext, call: Call): Promise<Answer> {
     { kind: 'health-service', service },
     () => api.registry.catalog.entries(service),
     (entries) => {
-      const found = matching(call, entries).filter((entry) => keep(healthEntryJson(entry)));
+      const found = readable(call, matching(call, entries)).filter((entry) => keep(healthEntryJson(entry)));
       return (passing ? withoutFailing(found) : found).map(healthEntryJson);
     },
   );
@@ -113,8 +119,10 @@ function checks(
 }
 
 function onNodes(api: ApiContext, call: Call, found: readonly Check[]): readonly Check[] {
+  const { rights } = call;
+  const seen = found.filter((check) => readsCheck(rights, check));
   const hasMeta = nodeMetaMatcher(call.query);
-  if (!hasMeta) return found;
+  if (!hasMeta) return seen;
   const { catalog } = api.registry;
-  return found.filter((check) => hasMeta(catalog.node(check.node).value?.node.meta ?? null));
+  return seen.filter((check) => hasMeta(catalog.node(check.node).value?.node.meta ?? null));
 }

@@ -42,6 +42,18 @@ export class ParkedQueries {
     onGone: (fn: () => void) => Cancel,
   ): Promise<boolean> {
     if (this.#catalog.indexOf(query) > index) return true;
+    return this.hold((signal) => this.#catalog.changed(query, index, signal), deadline, onGone);
+  }
+
+  /**
+   * The same for what is not in the catalog: `happens` resolves once there is something to tell, and rejects with
+   * the signal's reason.
+   */
+  async hold(
+    happens: (signal: AbortSignal) => Promise<void>,
+    deadline: number,
+    onGone: (fn: () => void) => Cancel,
+  ): Promise<boolean> {
     const left = deadline - this.#clock.now();
     if (this.#released || left <= 0) return false;
     if (this.#parked.size >= this.#limit) {
@@ -53,7 +65,7 @@ export class ParkedQueries {
     const cancelTimer = this.#clock.after(left, wake);
     const cancelGone = onGone(wake);
     try {
-      await this.#catalog.changed(query, index, waiting.signal);
+      await happens(waiting.signal);
       return true;
     } catch (error) {
       if (waiting.signal.aborted) return false;

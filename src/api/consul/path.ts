@@ -3,6 +3,11 @@ import { posix } from 'node:path';
 /** Everything that is neither a control, format, private-use, separator nor unassigned character, and the space. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
+/** Most paths: printable ASCII without escapes, which needs neither decoding nor a look at each character's class. */
+const PLAIN = /^[!-$&-~]*$/;
+/** What {@link cleanPath} has to do with: an empty segment, or one that begins with a dot. */
+const UNCLEAN = /\/[./]/;
+
 /** A request target taken apart. */
 export interface Target {
   /** Percent-decoded. */
@@ -16,6 +21,7 @@ export function parseTarget(url: string): Target | undefined {
   const mark = url.indexOf('?');
   const raw = mark < 0 ? url : url.slice(0, mark);
   const query = mark < 0 ? '' : url.slice(mark + 1);
+  if (PLAIN.test(raw)) return { path: raw, query };
   try {
     const path = decodeURIComponent(raw);
     return UNPRINTABLE.test(path) ? undefined : { path, query };
@@ -26,6 +32,7 @@ export function parseTarget(url: string): Target | undefined {
 
 /** The path without `//`, `.` and `..`, a trailing slash kept (Go's http.ServeMux cleans paths this way). */
 export function cleanPath(path: string): string {
+  if (path.startsWith('/') && !UNCLEAN.test(path)) return path;
   return posix.normalize(`/${path}`);
 }
 

@@ -11,9 +11,9 @@ export class Refusal extends Error {
   }
 }
 
-/** The body could not be decoded (Consul: 400, always with this prefix). */
-export function decodeFailed(reason: string): Refusal {
-  return new Refusal(400, `Request decode failed: ${reason}`);
+/** The body could not be decoded (Consul: 400, with this prefix but for transactions). */
+export function decodeFailed(reason: string, complaint = 'Request decode failed'): Refusal {
+  return new Refusal(400, `${complaint}: ${reason}`);
 }
 
 /**

@@ -15,8 +15,8 @@ import {
  * The bodies Consul takes, field by field (Consul 1.9: agent/structs ServiceDefinition, CheckType,
  * CheckDefinition, RegisterRequest, DeregisterRequest). What is not listed is refused.
  */
-const WEIGHTS = struct('structs.Weights', { Passing: integer, Warning: integer });
-const SERVICE_ADDRESS = struct('structs.ServiceAddress', { Address: text, Port: integer });
+export const WEIGHTS = struct('structs.Weights', { Passing: integer, Warning: integer });
+export const SERVICE_ADDRESS = struct('structs.ServiceAddress', { Address: text, Port: integer });
 
 const CHECK_KINDS = {
   ScriptArgs: list(text),
@@ -105,7 +105,7 @@ const CATALOG_SERVICE = struct('structs.NodeService', {
   ModifyIndex: integer,
 });
 
-const CATALOG_CHECK_DEFINITION = struct('structs.HealthCheckDefinition', {
+export const CATALOG_CHECK_DEFINITION = struct('structs.HealthCheckDefinition', {
   HTTP: text,
   TLSSkipVerify: flag,
   Header: map(list(text)),
@@ -169,6 +169,7 @@ export type ServiceCheckBody = Decoded<typeof SERVICE_CHECK>;
 export type CheckBody = Decoded<typeof CHECK>;
 /** What a check of a service and a check on its own have in common: how it is run. */
 export type CheckKinds = { readonly [K in keyof typeof CHECK_KINDS]: Decoded<(typeof CHECK_KINDS)[K]> };
-export type CatalogServiceBody = Decoded<typeof CATALOG_SERVICE>;
-export type CatalogCheckBody = Decoded<typeof CATALOG_CHECK>;
+export type CatalogServiceBody = Omit<Decoded<typeof CATALOG_SERVICE>, 'CreateIndex' | 'ModifyIndex'>;
+export type CatalogCheckBody = Omit<Decoded<typeof CATALOG_CHECK>, 'CreateIndex' | 'ModifyIndex'>;
+export type CatalogCheckDefinitionBody = Decoded<typeof CATALOG_CHECK_DEFINITION>;
 export type CatalogRegisterBody = Decoded<typeof CATALOG_REGISTER>;

@@ -1,14 +1,20 @@
 import type { Cancel } from '../../core/clock.ts';
 import type { Cause } from '../../registry/model.ts';
 import type { Answer } from './answer.ts';
+import type { Rights } from './rights.ts';
 
 /** One request, as the routes see it. */
 export interface Call {
+  /** Without the token. */
   readonly query: URLSearchParams;
+  /** What the client may do at this moment; throws a 403 once its token counts no more. */
+  readonly rights: Rights;
   /** What follows the route's path, percent-decoded; empty for a route without a trailing slash. */
   readonly rest: string;
-  /** UTF-8; empty when there is none. */
+  /** As text in UTF-8; empty when there is none. */
   readonly body: string;
+  /** The same as it came. */
+  readonly bytes: Buffer;
   header(name: string): string | undefined;
   /** Who asks, for writes. */
   readonly cause: Cause;
@@ -30,6 +36,14 @@ export interface Route {
   readonly path: string;
   /** In the order of the Allow header. */
   readonly methods: Readonly<Partial<Record<Method, Handler>>>;
+  /** Its writes are open to whoever may only read; otherwise they are refused before it is asked. */
+  readonly readsByWriting?: boolean;
+  /** It tells everybody, whatever token they show, as it does in Consul. */
+  readonly open?: boolean;
+  /** Bytes of a body that are read before the request is refused, of an admin only; without it the server's own. */
+  readonly maxBody?: number;
+  /** The complaint about a body of that many bytes that is too large; without it the server's own. */
+  readonly tooLarge?: (bytes: number, most: number) => string;
 }
 
 export function get(path: string, handler: Handler): Route {

@@ -2,12 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Connections } from '../connections.ts';
+import { type Access, shownToken } from './access.ts';
 import { admit } from './admission.ts';
 import { type Answer, empty, text } from './answer.ts';
-import { callOf } from './call.ts';
+import { callOf, headerOf } from './call.ts';
 import { cleanPath, location, parseTarget } from './path.ts';
 import { refuseNamespace } from './query.ts';
 import { Refusal } from './refusal.ts';
+import { demand, type Rights } from './rights.ts';
 import { METHODS, type Method, type Route } from './route.ts';
 import { send } from './transport.ts';
 
@@ -15,6 +17,7 @@ export interface RouterOptions {
   readonly routes: readonly Route[];
   /** The address listened on: decides which Host headers are served. */
   readonly bindHost: string;
+  readonly access: Access;
   readonly connections: Connections;
   /** Bytes, for the complaint about more. */
   readonly maxBody: number;
@@ -37,7 +40,7 @@ class Router {
 
   mount(server: FastifyInstance): void {
     server.removeAllContentTypeParsers();
-    server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     server.addHook('onRequest', (request, reply) => this.#onRequest(request, reply));
     server.setErrorHandler((error, request, reply) =>
       this.#send(request, reply, this.#failure(error, request), true),
@@ -58,15 +61,24 @@ class Router {
     server.all(
       route.path.endsWith('/') ? `${route.path}*` : route.path,
       {
-        // Before the body is read: a wrong method needs none.
+        ...(route.maxBody === undefined ? {} : { bodyLimit: route.maxBody }),
+        // Before the body is read: a wrong method needs none, and nobody is to send one in vain.
         onRequest: async (request, reply) => {
-          if (request.method in route.methods) return;
           const answer =
             request.method === 'OPTIONS'
               ? empty(200, { Allow: allow })
-              : text(405, `method ${request.method} not allowed`, { Allow: allow });
-          await this.#send(request, reply, answer, true);
+              : request.method in route.methods
+                ? this.#unread(route, request)
+                : text(405, `method ${request.method} not allowed`, { Allow: allow });
+          if (answer) await this.#send(request, reply, answer, true);
         },
+        errorHandler: (error, request, reply) =>
+          this.#send(
+            request,
+            reply,
+            this.#tooLarge(route, error, request) ?? this.#failure(error, request),
+            true,
+          ),
       },
       async (request, reply) => {
         const answer = await this.#answer(route, request, reply);
@@ -96,9 +108,9 @@ class Router {
   }
 
   #early(request: FastifyRequest): Answer | undefined {
-    const { host, origin } = request.headers;
+    const { bindHost, access } = this.#options;
     try {
-      admit({ method: request.method, host, origin }, this.#options.bindHost);
+      admit(request.method, request.headers, { bindHost, allowed: access.allowedHosts });
     } catch (error) {
       return this.#failure(error, request);
     }
@@ -109,12 +121,31 @@ class Router {
     return request.is404 ? empty(404) : undefined;
   }
 
+  /** What a request is refused for before its body is read, if it has one. */
+  #unread(route: Route, request: FastifyRequest): Answer | undefined {
+    if (request.method === 'GET' || route.open) return undefined;
+    const query = new URLSearchParams(parseTarget(request.url)?.query);
+    const token = shownToken(query, (name) => headerOf(request, name));
+    try {
+      const rights = this.#options.access.rightsOf(token);
+      requireRights(route, request.method, rights);
+      if (route.maxBody !== undefined) demand(rights.admin);
+      return undefined;
+    } catch (error) {
+      return this.#failure(error, request);
+    }
+  }
+
   async #answer(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<Answer> {
     const handler = isMethod(request.method) ? route.methods[request.method] : undefined;
     const target = parseTarget(request.url);
     if (!handler || !target) return text(400, 'Bad Request');
-    const call = callOf(route, target.path, new URLSearchParams(target.query), request, reply);
+    const query = new URLSearchParams(target.query);
+    const { access } = this.#options;
+    const token = shownToken(query, (name) => headerOf(request, name));
+    const call = callOf(route, target.path, query, () => access.rightsOf(token), request, reply);
     try {
+      if (!route.open) requireRights(route, request.method, call.rights);
       refuseNamespace(call.query, call.header('x-consul-namespace'));
       return await handler(call);
     } catch (error) {
@@ -122,12 +153,22 @@ class Router {
     }
   }
 
+  #tooLarge(route: Route, error: unknown, request: FastifyRequest): Answer | undefined {
+    const length = Number(request.headers['content-length']);
+    if (statusOf(error) !== 413) return undefined;
+    const { maxBody = this.#options.maxBody } = route;
+    if (route.tooLarge && Number.isFinite(length)) return text(413, route.tooLarge(length, maxBody));
+    return text(413, `Request body too large, max size: ${maxBody} bytes`);
+  }
+
   #failure(error: unknown, request: FastifyRequest): Answer {
     if (error instanceof Refusal) return text(error.status, error.message);
     const status = statusOf(error);
     if (status === 413) return text(413, `Request body too large, max size: ${this.#options.maxBody} bytes`);
     if (status < 500) return text(status, messageOf(error));
-    const fields = { method: request.method, url: request.url, error: messageOf(error) };
+    // Without its query, in which there may be a token.
+    const path = parseTarget(request.url)?.path;
+    const fields = { method: request.method, path, error: messageOf(error) };
     this.#options.log.error(fields, 'consul api request failed');
     return text(500, error instanceof VaneError ? error.message : 'Internal Server Error');
   }
@@ -138,11 +179,18 @@ class Router {
     answer: Answer,
     endpoint: boolean,
   ): Promise<void> {
-    const pretty = new URLSearchParams(parseTarget(request.url)?.query).has('pretty');
+    const query = request.url.includes('?') ? parseTarget(request.url)?.query : undefined;
+    const pretty = query !== undefined && new URLSearchParams(query).has('pretty');
     // What is left of a refused body is not read, so the connection cannot go on.
     const close = this.#options.closing() || answer.status === 413;
-    await send(request, reply, answer, { endpoint, pretty, close });
+    const { defaultPolicy } = this.#options.access;
+    await send(request, reply, answer, { endpoint, defaultPolicy, pretty, close });
   }
+}
+
+/** What a token that is none, or a method that writes, is refused for; the rest is for the route to say. */
+function requireRights(route: Route, method: string, rights: Rights): void {
+  if (method !== 'GET' && !route.readsByWriting) demand(rights.registers);
 }
 
 function isMethod(method: string): method is Method {

@@ -1,9 +1,12 @@
 import { type FastifyInstance, fastify } from 'fastify';
-import type { BindAddress } from '../../config/runtime.ts';
+import { isLoopback } from '../../config/address.ts';
+import type { BindAddress, RegistryAccess } from '../../config/runtime.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
 import { HttpDoor } from '../http-door.ts';
+import { Access } from './access.ts';
+import type { ProcessPort } from './agent-process.ts';
 import type { ScriptChecks } from './check-request.ts';
 import type { ApiContext, ChecksPort } from './context.ts';
 import { ParkedQueries } from './parked-queries.ts';
@@ -28,8 +31,12 @@ export interface ConsulApiOptions {
   readonly checks: ChecksPort;
   readonly scriptChecks: ScriptChecks;
   readonly bind: BindAddress;
+  /** Who may do what. */
+  readonly access: RegistryAccess;
   readonly clock: Clock;
   readonly log: Log;
+  /** Undefined: nobody can reload or end the process over the API. */
+  readonly process?: ProcessPort;
   /** Told to clients as the agent's version. */
   readonly version: string;
   /** Connections of one address at once; Consul allows 200. Default 1000. */
@@ -43,6 +50,8 @@ export interface ConsulApi extends Part {
   readonly port: number;
   /** Blocking queries that wait at this moment. */
   readonly waiting: number;
+  /** Others may do something from now on. */
+  setAccess(access: RegistryAccess): void;
 }
 
 /**
@@ -58,6 +67,8 @@ class Server implements ConsulApi {
   readonly name = 'consul api';
   readonly #parked: ParkedQueries;
   readonly #door: HttpDoor;
+  readonly #access: Access;
+  readonly #options: ConsulApiOptions;
 
   constructor(options: ConsulApiOptions) {
     this.#parked = new ParkedQueries({
@@ -65,6 +76,8 @@ class Server implements ConsulApi {
       clock: options.clock,
       limit: options.parkedQueries ?? 10_000,
     });
+    this.#options = options;
+    this.#access = new Access(options.access);
     const server = this.#build();
     this.#door = new HttpDoor(server, {
       ...options,
@@ -73,8 +86,9 @@ class Server implements ConsulApi {
       connectionsPerClient: options.connectionsPerClient ?? 1_000,
     });
     mount(server, {
-      routes: consulRoutes({ ...options, parked: this.#parked }),
+      routes: consulRoutes({ ...options, access: this.#access, parked: this.#parked }),
       bindHost: options.bind.host,
+      access: this.#access,
       connections: this.#door.connections,
       maxBody: MAX_BODY,
       closing: () => this.#door.stopping,
@@ -90,8 +104,16 @@ class Server implements ConsulApi {
     return this.#parked.size;
   }
 
-  start(): Promise<void> {
-    return this.#door.start();
+  setAccess(access: RegistryAccess): void {
+    this.#access.set(access);
+  }
+
+  async start(): Promise<void> {
+    await this.#door.start();
+    const { bind, log } = this.#options;
+    if (!isLoopback(bind.host) && this.#access.defaultPolicy === 'allow') {
+      log.warn({ host: bind.host, port: this.port }, 'whoever reaches the consul api may do everything');
+    }
   }
 
   stop(deadline: number): Promise<void> {

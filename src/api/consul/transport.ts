@@ -9,12 +9,15 @@ const compress = promisify(gzip);
 const COMPRESS_FROM = 1_400;
 
 /** What Consul says on every endpoint it knows. */
-const ENDPOINT_HEADERS = { Vary: 'Accept-Encoding', 'X-Consul-Default-Acl-Policy': 'allow' };
+function endpointHeaders({ defaultPolicy }: Wire): Record<string, string> {
+  return { Vary: 'Accept-Encoding', 'X-Consul-Default-Acl-Policy': defaultPolicy };
+}
 
 /** How an answer is put on the wire, besides its content. */
 export interface Wire {
   /** False for unknown paths and redirects, which carry none of Consul's headers. */
   readonly endpoint: boolean;
+  readonly defaultPolicy: 'allow' | 'deny';
   /** Indent JSON by four spaces. */
   readonly pretty: boolean;
   /** End the connection after the answer. */
@@ -32,7 +35,7 @@ export async function send(
   wire: Wire,
 ): Promise<void> {
   reply.hijack();
-  const headers: Record<string, string> = wire.endpoint ? { ...ENDPOINT_HEADERS } : {};
+  const headers: Record<string, string> = wire.endpoint ? endpointHeaders(wire) : {};
   for (const [name, value] of Object.entries(answer.headers)) headers[name] = asHeaderBytes(value);
   if (wire.close) headers.Connection = 'close';
 
@@ -47,12 +50,15 @@ export async function send(
 
   if (reply.raw.destroyed) return;
   reply.raw.writeHead(answer.status, headers);
-  reply.raw.end(body);
+  // An empty chunk would be one more thing to write.
+  if (body.length > 0) reply.raw.end(body);
+  else reply.raw.end();
 }
 
 function bodyOf(answer: Answer, pretty: boolean): Buffer {
   if (!answer.content) return Buffer.alloc(0);
   if ('text' in answer.content) return Buffer.from(answer.content.text);
+  if ('bytes' in answer.content) return Buffer.from(answer.content.bytes);
   const compact = JSON.stringify(answer.content.json, undefined, pretty ? 4 : undefined);
   return Buffer.from(pretty ? `${escapeHtml(compact)}\n` : escapeHtml(compact));
 }

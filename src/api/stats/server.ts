@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
+import type { MysqlVipView } from '../../mysql/view.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import { HttpDoor } from '../http-door.ts';
 import { isServedHost } from '../served-host.ts';
@@ -26,6 +27,8 @@ export interface StatsApiOptions {
   readonly bind: BindAddress;
   readonly metrics: Metrics;
   readonly health: () => Health;
+  /** What `vane mysql-vip status` is told. */
+  readonly mysqlVips?: () => readonly MysqlVipView[];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -112,6 +115,7 @@ class Server implements StatsApi {
     server.setNotFoundHandler((_request, reply) => this.#send(reply, { status: 404, body: 'Not Found\n' }));
     this.#route(server, '/', () => ({ status: 200, body: INDEX }));
     this.#route(server, '/metrics', (query) => this.#metrics(query));
+    this.#route(server, '/mysql-vip', () => this.#mysqlVips());
     this.#route(server, '/healthz', () => this.#alive());
     this.#route(server, '/readyz', () => this.#ready());
     return server;
@@ -145,6 +149,11 @@ class Server implements StatsApi {
     if (!filter) return { status: 400, body: `Unknown scope\n` };
     const body = await within(clock, SCRAPE_TIMEOUT, metrics.text(filter));
     return { status: 200, body, type: metrics.contentType };
+  }
+
+  #mysqlVips(): Answer {
+    const { mysqlVips = () => [] } = this.#options;
+    return { status: 200, body: `${JSON.stringify(mysqlVips())}\n`, type: 'application/json' };
   }
 
   #alive(): Answer {
@@ -186,6 +195,7 @@ function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
 const INDEX = `Vane
 
 /metrics  all statistics, for Prometheus (?scope=global, frontend, backend or server; no-maint)
+/mysql-vip  what each mysql-vip does, as JSON
 /healthz  200 while the process works
 /readyz   200 while it takes new work, else 503 and why not
 `;

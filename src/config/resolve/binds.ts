@@ -30,7 +30,7 @@ export function checkBinds(
 
 /** Defaults first, so that a clash with one is told where the user wrote something. */
 function claims(
-  { global, registry, frontends }: Omit<RuntimeConfig, 'backends' | 'resolvers'>,
+  { global, registry, frontends, mysqlVips }: Omit<RuntimeConfig, 'backends' | 'resolvers'>,
   context: ResolveContext,
 ): readonly Claim[] {
   const own: readonly [BindAddress | undefined, Path][] = [
@@ -47,6 +47,17 @@ function claims(
     for (const [i, address] of bind.entries()) {
       const path = ['frontends', name, 'bind'];
       all.push({ bind: address, path: [...path, i], name: formatPath(path), written: true });
+    }
+  }
+  for (const { name, bind, bindRo } of mysqlVips) {
+    for (const [key, binds] of [
+      ['bind', bind],
+      ['bind-ro', bindRo],
+    ] as const) {
+      const path = ['mysql-vip', name, key];
+      for (const [i, address] of binds.entries()) {
+        all.push({ bind: address, path: [...path, i], name: formatPath(path), written: true });
+      }
     }
   }
   return all;

@@ -13,6 +13,8 @@ export interface ResolveContext {
    * one mistake is told once.
    */
   readonly keys: (path: Path) => ReadonlySet<string>;
+  /** The text of a file that the configuration names. Throws when it cannot be read. */
+  readonly readFile: (path: string) => string;
   readonly report: (finding: Finding) => void;
 }
 

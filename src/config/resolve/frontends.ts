@@ -7,6 +7,7 @@ import { type Report, splitWords } from '../rules/words.ts';
 import type { AclTest, FrontendConfig, FrontendOptions, FrontendTimeouts, GlobalConfig } from '../runtime.ts';
 import type { UserConfig, UserDefaults, UserFrontend } from '../schema/user-config.ts';
 import { BackendReferences } from './backend-references.ts';
+import { resolveBind } from './certificates.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 
 type Mode = FrontendConfig['mode'];
@@ -25,7 +26,9 @@ export function resolveFrontends(
     return {
       name,
       mode,
-      bind: frontend.bind ?? [],
+      bind: (frontend.bind ?? []).flatMap(
+        (bind, i) => resolveBind(bind, [...path, 'bind', i], context) ?? [],
+      ),
       maxconn: frontend.maxconn ?? defaults.maxconn ?? maxconn,
       timeout: resolveTimeouts(frontend, defaults),
       options: {

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import type { BindAddress, GlobalConfig, RegistryConfig, ResolversConfig } from '../runtime.ts';
 import type { UserConfig } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
+import { resolveDnsConfig } from './dns-config.ts';
+import { resolveAccess } from './registry-access.ts';
 
 const DEFAULT_STATS: BindAddress = { host: '127.0.0.1', port: 8404 };
 const DEFAULT_HTTP: BindAddress = { host: '127.0.0.1', port: 8500 };
@@ -9,11 +11,13 @@ const DEFAULT_DNS: BindAddress = { host: '127.0.0.1', port: 8600 };
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 const STORE_FILE = 'registry.db';
 
-export function resolveGlobal(
-  user: UserConfig['global'] = {},
-  { hostname, cwd, cores }: ResolveContext,
-): GlobalConfig {
-  const dataDir = user['data-dir'];
+export function resolveGlobal(user: UserConfig['global'] = {}, context: ResolveContext): GlobalConfig {
+  const { hostname, cwd, cores } = context;
+  const { 'data-dir': dataDir, pidfile, grace = 0, 'hard-stop-after': hardStopAfter = 30_000 } = user;
+  if (grace > hardStopAfter) {
+    const message = `is part of hard-stop-after and cannot be longer (${hardStopAfter} ms)`;
+    context.report({ path: ['global', 'grace'], at: 'value', message });
+  }
   return {
     node: user.node ?? hostname,
     datacenter: user.datacenter ?? 'dc1',
@@ -22,7 +26,10 @@ export function resolveGlobal(
     maxconn: user.maxconn ?? 20_000,
     log: { level: user.log?.level ?? 'info', format: user.log?.format ?? 'json' },
     stats: user.stats === 'off' ? undefined : { bind: user.stats?.bind ?? DEFAULT_STATS },
-    hardStopAfter: user['hard-stop-after'] ?? 30_000,
+    grace,
+    closeSpread: user['close-spread-time'] ?? 1_000,
+    hardStopAfter,
+    pidfile: pidfile === undefined ? undefined : resolve(cwd, pidfile),
   };
 }
 
@@ -33,13 +40,17 @@ export function resolveRegistry(
 ): RegistryConfig | undefined {
   if (user === 'off') return undefined;
   const http = openDoor(user.http, DEFAULT_HTTP);
+  const dns = openDoor(user.dns, DEFAULT_DNS);
   return {
     http,
-    dns: openDoor(user.dns, DEFAULT_DNS),
+    access: resolveAccess(user, http, context),
+    dns,
     domain: user.domain ?? 'consul',
     store: resolveStore(user.store, dataDir, context),
+    services: user.services ?? [],
     scriptChecks: user['script-checks'] ?? 'off',
     nodeAddress: user['node-address'] ?? (http && !EVERY_ADDRESS.has(http.host) ? http.host : '127.0.0.1'),
+    dnsConfig: resolveDnsConfig(user, dns, context),
   };
 }
 

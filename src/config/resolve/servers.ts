@@ -3,6 +3,7 @@ import type { Path } from '../problem.ts';
 import type { AddressSource, DomainSource, RegistryConfig, ServerSource } from '../runtime.ts';
 import type { UserServer } from '../schema/user-config.ts';
 import type { WrittenAddress } from '../schema/values.ts';
+import { resolveServerTls } from './certificates.ts';
 import type { ResolveContext } from './context.ts';
 
 type LongServer = Exclude<UserServer, { short: WrittenAddress }>;
@@ -81,7 +82,7 @@ class ServerEntry {
     if (port === undefined) return this.#lacksPort('address', address.text);
     // localhost is the loopback address whatever a resolver may say (RFC 6761 section 6.3).
     const host = address.kind === 'name' ? '127.0.0.1' : address.host;
-    return { kind: 'address', key: keyOf(host, port), host, port, ...common(server) };
+    return { kind: 'address', key: keyOf(host, port), host, port, ...this.#common(server, host) };
   }
 
   #domain(server: LongServer, domain: WrittenAddress): DomainSource | undefined {
@@ -102,7 +103,19 @@ class ServerEntry {
       resolvers,
       interval: server.interval ?? 2_000,
       onEmpty: server['on-empty'] ?? 'drain',
-      ...common(server),
+      ...this.#common(server, domain.host),
+    };
+  }
+
+  /** @param host what the servers are called where `ssl` does not say it */
+  #common(server: LongServer, host: string): Common {
+    return {
+      weight: server.weight ?? 1,
+      backup: server.backup ?? false,
+      maxconn: server.maxconn ?? 0,
+      drain: server.drain ?? 30_000,
+      check: server.check,
+      tls: server.ssl && resolveServerTls(server.ssl, host, [...this.#path, 'ssl'], this.#context),
     };
   }
 
@@ -157,14 +170,4 @@ class ServerEntry {
 function keyOf(host: string, port: number | undefined): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return port === undefined ? name : `${name}:${port}`;
-}
-
-function common(server: LongServer): Common {
-  return {
-    weight: server.weight ?? 1,
-    backup: server.backup ?? false,
-    maxconn: server.maxconn ?? 0,
-    drain: server.drain ?? 30_000,
-    check: server.check,
-  };
 }

@@ -19,6 +19,7 @@ const FETCHES: ReadonlyMap<string, { readonly match: Match; readonly methods: re
   ['query', { match: 'str', methods: TEXT_MATCHES }],
   ['method', { match: 'str', methods: TEXT_MATCHES }],
   ['hdr', { match: 'str', methods: TEXT_MATCHES }],
+  ['ssl_fc', { match: 'bool', methods: ['bool'] }],
   ['src', { match: 'ip', methods: ['ip', 'found'] }],
   ['always_true', { match: 'bool', methods: ['bool'] }],
   ['always_false', { match: 'bool', methods: ['bool'] }],
@@ -65,7 +66,8 @@ export function parseCriterion(word: Word, report: Report): Criterion | undefine
   return { fetch, match: SUFFIXES.find((known) => known === suffix) ?? base.match };
 }
 
-const SUMMARY = 'path, url (and path_beg, _end, _sub, _dir, _dom, _reg), query, method, src, hdr(name)';
+const SUMMARY =
+  'path, url (and path_beg, _end, _sub, _dir, _dom, _reg), query, method, src, ssl_fc, hdr(name)';
 
 function fetchOf(
   name: string,
@@ -90,6 +92,7 @@ function fetchOf(
     case 'query':
     case 'method':
     case 'src':
+    case 'ssl_fc':
     case 'always_true':
     case 'always_false':
       return { kind: name };

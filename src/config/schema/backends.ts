@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { DEFAULT_CHECK, parseCheck } from '../check-line.ts';
+import { DEFAULT_SERVER_SSL, parseServerSsl } from '../server-ssl-line.ts';
 import { backendOptions, backendTimeouts, balance, maxqueue, retries, tunnelTimeout } from './proxies.ts';
 import { duration, hostPort, mode, parsedBy, requires, whole } from './values.ts';
 
 const check = z.union([
   z.boolean().transform((on) => (on ? DEFAULT_CHECK : undefined)),
   z.string().transform(parsedBy(parseCheck)),
+]);
+
+const ssl = z.union([
+  z.boolean().transform((on) => (on ? DEFAULT_SERVER_SSL : undefined)),
+  z.string().transform(parsedBy(parseServerSsl)),
 ]);
 
 const server = z.strictObject({
@@ -35,6 +41,11 @@ const server = z.strictObject({
   check: check
     .optional()
     .describe('Active check: true, or "inter 2s fall 3 rise 2 port 81" (any of them). Default: none.'),
+  ssl: ssl
+    .optional()
+    .describe(
+      'Speak TLS to the servers: true, or "verify required ca-file FILE sni NAME" (any of them; verify none trusts anybody). Default: none.',
+    ),
   weight: whole(0, 256).optional().describe('Share of the work, relative to the others. Default: 1.'),
   backup: z.boolean().optional().describe('Used only when no other server is available. Default: false.'),
   maxconn: whole(0, 1_000_000)

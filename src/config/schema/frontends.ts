@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { frontendOptions, frontendTimeouts, logFormat, tunnelTimeout } from './proxies.ts';
-import { bind, listOf, mode, named, requires, whole } from './values.ts';
+import { bindLine, listOf, mode, named, requires, whole } from './values.ts';
 
 export const frontend = z
   .strictObject({
-    bind: listOf(bind(), 1)
+    bind: listOf(bindLine(), 1)
       .optional()
-      .describe('Addresses to listen on: host:port, or :port for every IPv4 address.'),
+      .describe(
+        'Addresses to listen on: host:port, or :port for every IPv4 address; with "ssl crt FILE" behind it for TLS, and "ssl-min-ver TLSv1.3" (else TLSv1.2).',
+      ),
     mode: mode()
       .optional()
       .describe('http, or tcp for any other protocol. Default: that of defaults, else http.'),

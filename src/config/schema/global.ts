@@ -55,7 +55,26 @@ export const global = z.strictObject({
     .describe('Client connections accepted at once by all frontends together. Default: 20000.'),
   log: log.optional().describe('What is logged, and how.'),
   stats: orOff(stats).optional().describe('Statistics, UI and metrics; off: none.'),
+  grace: duration(0)
+    .optional()
+    .describe(
+      'How long connections are still accepted at a graceful stop, while /readyz says no already. Part of hard-stop-after. Default: 0.',
+    ),
+  'close-spread-time': duration(0)
+    .optional()
+    .describe(
+      'Client connections that wait for another request are ended over this time when their process is to end. Default: 1s.',
+    ),
   'hard-stop-after': duration(0)
     .optional()
-    .describe('How long a graceful stop waits for running requests. Default: 30s.'),
+    .describe(
+      'How long a graceful stop may take, and what a replaced worker has begun; then it is cut. Default: 30s.',
+    ),
+  pidfile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File that holds the process id while Vane runs. Relative to the working directory. Default: none.',
+    ),
 });

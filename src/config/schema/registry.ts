@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { isHostName } from '../address.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
-import { bind, host, orOff, parsedBy } from './values.ts';
+import { dnsConfig, recursors } from './dns-config.ts';
+import { registryAccess } from './registry-access.ts';
+import { bind, host, listOf, orOff, parsedBy } from './values.ts';
 
 function parseDomain(text: string): Parsed<string> {
   const domain = text.toLowerCase().replace(/\.$/, '');
@@ -17,16 +19,29 @@ export const registry = z.strictObject({
   dns: orOff(bind())
     .optional()
     .describe('Address of the Consul DNS, UDP and TCP; off: none. Default: 127.0.0.1:8600.'),
+  ...registryAccess,
   domain: z
     .string()
     .transform(parsedBy(parseDomain))
     .optional()
     .describe('Zone that the DNS serves. Default: consul.'),
+  'alt-domain': z
+    .string()
+    .transform(parsedBy(parseDomain))
+    .optional()
+    .describe('A second zone with the same names (Consul: alt_domain). Default: none.'),
+  recursors,
+  'dns-config': dnsConfig,
   store: z
     .enum(['memory', 'sqlite'])
     .optional()
     .describe(
       'Where the registry is kept. sqlite needs global.data-dir. Default: sqlite when data-dir is set, else memory.',
+    ),
+  services: listOf(z.string().min(1))
+    .optional()
+    .describe(
+      'Files, and folders of files, with service and check definitions as Consul has them, in JSON or YAML. Default: none.',
     ),
   'script-checks': z
     .enum(['off', 'files', 'api'])

@@ -3,6 +3,7 @@ import { backend } from './backends.ts';
 import { defaults } from './defaults.ts';
 import { frontend } from './frontends.ts';
 import { global } from './global.ts';
+import { mysqlVip } from './mysql-vip.ts';
 import { registry } from './registry.ts';
 import { resolvers } from './resolvers.ts';
 import { named, orOff } from './values.ts';
@@ -22,6 +23,9 @@ export const userConfig = z.strictObject({
     .describe('What frontends and backends use where they say nothing themselves.'),
   frontends: named(frontend).optional().describe('Where clients come in, by name.'),
   backends: named(backend).optional().describe('Who does the work, by name.'),
+  'mysql-vip': named(mysqlVip)
+    .optional()
+    .describe('Endpoints that lead to the MySQL master, and to a read-only slave without it, by name.'),
 });
 
 export type UserConfig = z.output<typeof userConfig>;
@@ -32,3 +36,4 @@ export type UserResolvers = z.output<typeof resolvers>;
 export type UserFrontend = z.output<typeof frontend>;
 export type UserBackend = z.output<typeof backend>;
 export type UserServer = NonNullable<UserBackend['servers']>[number];
+export type UserMysqlVip = z.output<typeof mysqlVip>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type HostPort, parseBind, parseHost, parseHostPort } from '../address.ts';
+import { parseBindLine } from '../bind-line.ts';
 import { EXPECTED_DURATION, parseDuration } from '../duration.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
 
@@ -42,6 +43,11 @@ export function whole(least: number, most: number) {
 /** An address to listen on. */
 export function bind() {
   return z.string().transform(parsedBy(parseBind));
+}
+
+/** An address that a frontend listens on, and how. */
+export function bindLine() {
+  return z.string().transform(parsedBy(parseBindLine));
 }
 
 /** `host:port`, as written and as understood. */

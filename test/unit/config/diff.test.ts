@@ -59,6 +59,11 @@ describe('diff of two configurations', () => {
       'node: lb-1, workers: 2',
       [{ kind: 'needs-restart', path: 'global.workers', from: 0, to: 2 }],
     ],
+    [
+      'node: lb-1',
+      'node: lb-1, pidfile: /run/vane.pid',
+      [{ kind: 'needs-restart', path: 'global.pidfile', from: undefined, to: '/run/vane.pid' }],
+    ],
     ['node: lb-1', 'node: lb-2', [{ kind: 'needs-restart', path: 'global.node', from: 'lb-1', to: 'lb-2' }]],
     [
       'data-dir: /d',
@@ -75,11 +80,18 @@ describe('diff of two configurations', () => {
     ],
     [
       'node: lb-1',
-      'node: lb-1, log: { level: debug }, hard-stop-after: 5s',
+      'node: lb-1, log: { level: debug }, hard-stop-after: 5s, grace: 1s, close-spread-time: 2s',
       [
         { kind: 'setting', path: 'global.log' },
+        { kind: 'setting', path: 'global.grace' },
+        { kind: 'setting', path: 'global.close-spread-time' },
         { kind: 'setting', path: 'global.hard-stop-after' },
       ],
+    ],
+    [
+      'resolvers:',
+      'registry: { services: services.d }\nresolvers:',
+      [{ kind: 'setting', path: 'registry.services' }],
     ],
     [
       'resolvers:',
@@ -116,6 +128,10 @@ describe('diff of two configurations', () => {
       'registry.store',
       'registry.script-checks',
       'registry.node-address',
+      'registry.recursors',
+      'registry.dns-config',
+      'registry.tokens',
+      'registry.anonymous',
     ]);
   });
 

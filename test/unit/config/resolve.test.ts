@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
-import type { RuntimeConfig } from '../../../src/config/runtime.ts';
+import type { DnsConfig, RuntimeConfig } from '../../../src/config/runtime.ts';
 
 const context = { env: {}, hostname: 'lb-host', cwd: '/srv/vane' };
 
@@ -24,6 +24,22 @@ function problems(text: string): readonly string[] {
 const frontend = 'bind: 127.0.0.1:8080, default_backend: web';
 const web = 'backends: { web: { servers: [web.service.consul] } }';
 
+/** Consul's. */
+const DNS_DEFAULTS: DnsConfig = {
+  altDomain: undefined,
+  recursors: [],
+  recursorTimeout: 2_000,
+  nodeTtl: 0,
+  serviceTtls: {},
+  onlyPassing: false,
+  udpAnswerLimit: 3,
+  aRecordLimit: 0,
+  enableTruncate: false,
+  soa: { refresh: 3_600, retry: 600, expire: 86_400, minTtl: 0 },
+  recursionAvailable: false,
+  ptrNxdomain: false,
+};
+
 test("the design's example", () => {
   const config = load(readFileSync(new URL('../../fixtures/configs/design.yaml', import.meta.url), 'utf8'));
   const always = { weight: 1, maxconn: 0, drain: 30_000 };
@@ -36,15 +52,21 @@ test("the design's example", () => {
       maxconn: 20_000,
       log: { level: 'info', format: 'json' },
       stats: { bind: { host: '127.0.0.1', port: 8404 } },
+      grace: 0,
+      closeSpread: 1_000,
       hardStopAfter: 30_000,
+      pidfile: undefined,
     },
     registry: {
       http: { host: '127.0.0.1', port: 8500 },
+      access: { anonymous: 'admin', grants: [], allowedHosts: undefined },
       dns: { host: '127.0.0.1', port: 8600 },
       domain: 'consul',
       store: { kind: 'sqlite', file: '/srv/vane/data/registry.db' },
+      services: [],
       scriptChecks: 'files',
       nodeAddress: '127.0.0.1',
+      dnsConfig: DNS_DEFAULTS,
     },
     resolvers: [
       {
@@ -171,6 +193,7 @@ test("the design's example", () => {
         httpchk: undefined,
       },
     ],
+    mysqlVips: [],
   });
 });
 
@@ -185,19 +208,26 @@ describe('defaults', () => {
         maxconn: 20_000,
         log: { level: 'info', format: 'json' },
         stats: { bind: { host: '127.0.0.1', port: 8404 } },
+        grace: 0,
+        closeSpread: 1_000,
         hardStopAfter: 30_000,
+        pidfile: undefined,
       },
       registry: {
         http: { host: '127.0.0.1', port: 8500 },
+        access: { anonymous: 'admin', grants: [], allowedHosts: undefined },
         dns: { host: '127.0.0.1', port: 8600 },
         domain: 'consul',
         store: { kind: 'memory' },
+        services: [],
         scriptChecks: 'off',
         nodeAddress: '127.0.0.1',
+        dnsConfig: DNS_DEFAULTS,
       },
       resolvers: [],
       frontends: [],
       backends: [],
+      mysqlVips: [],
     });
   });
 
@@ -212,9 +242,49 @@ describe('defaults', () => {
   });
 
   test('the node has the address of its API, where that is one address', () => {
-    expect(load('registry: { http: 10.0.0.5:8500 }').registry?.nodeAddress).toBe('10.0.0.5');
-    expect(load('registry: { http: :8500 }').registry?.nodeAddress).toBe('127.0.0.1');
+    expect(load('registry: { http: 10.0.0.5:8500, anonymous: read }').registry?.nodeAddress).toBe('10.0.0.5');
+    expect(load('registry: { http: :8500, anonymous: read }').registry?.nodeAddress).toBe('127.0.0.1');
     expect(load('registry: { http: off, node-address: 10.0.0.6 }').registry?.nodeAddress).toBe('10.0.0.6');
+  });
+
+  test("the DNS has Consul's settings, in whole seconds", () => {
+    const { dnsConfig } =
+      load(`registry:
+  alt-domain: Lab.Example.
+  recursors: [10.0.0.2, "[2001:db8::53]:5353"]
+  dns-config:
+    node-ttl: 30s
+    service-ttl: { "*": 5s, Web: 1500ms, "db-*": 1m }
+    only-passing: true
+    udp-answer-limit: 8
+    a-record-limit: 4
+    enable-truncate: true
+    recursor-timeout: 500ms
+    soa: { refresh: 2h, min-ttl: 10s }
+    recursion-available: true
+    ptr-nxdomain: true`).registry ?? {};
+    expect(dnsConfig).toEqual({
+      altDomain: 'lab.example',
+      recursors: [
+        { host: '10.0.0.2', port: 53 },
+        { host: '2001:db8::53', port: 5353 },
+      ],
+      recursorTimeout: 500,
+      nodeTtl: 30,
+      serviceTtls: { '*': 5, web: 1, 'db-*': 60 },
+      onlyPassing: true,
+      udpAnswerLimit: 8,
+      aRecordLimit: 4,
+      enableTruncate: true,
+      soa: { refresh: 7_200, retry: 600, expire: 86_400, minTtl: 10 },
+      recursionAvailable: true,
+      ptrNxdomain: true,
+    });
+  });
+
+  test('a recursor is an address, for its name could not be looked up', () => {
+    expect(problems('registry: { recursors: [ns.example.com] }').join()).toContain('expected an IP address');
+    expect(problems('registry: { recursors: [10.0.0.2, 127.0.0.1:8600] }').join()).toContain('itself');
   });
 
   test('doors can be shut', () => {

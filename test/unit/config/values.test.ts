@@ -2,16 +2,87 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseBind, parseHost, parseHostPort, parseNetwork } from '../../../src/config/address.ts';
 import { parseBalance } from '../../../src/config/balance-line.ts';
+import { parseBindLine } from '../../../src/config/bind-line.ts';
 import { parseCheck } from '../../../src/config/check-line.ts';
 import { parseDuration } from '../../../src/config/duration.ts';
 import { didYouMean, editDistance } from '../../../src/config/nearest.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, parseOption } from '../../../src/config/options.ts';
 import type { Parsed } from '../../../src/config/parsed.ts';
+import { parseServerSsl } from '../../../src/config/server-ssl-line.ts';
 
 /** The value, or the message with what surrounds it. */
 function outcome<T>(result: Parsed<T>): unknown {
   return result.ok ? result.value : result.message;
 }
+
+describe('a bind line', () => {
+  const at = (host: string, port: number) => ({ host, port });
+
+  test.each([
+    [':443', { ...at('0.0.0.0', 443), ssl: undefined }],
+    [
+      '[::1]:443 ssl crt a.pem',
+      { ...at('::1', 443), ssl: { crt: [{ path: 'a.pem', offset: 18 }], minVersion: 'TLSv1.2' } },
+    ],
+    [
+      '*:443 crt a.pem ssl-min-ver TLSv1.3  crt b.pem ssl',
+      {
+        ...at('0.0.0.0', 443),
+        ssl: {
+          crt: [
+            { path: 'a.pem', offset: 10 },
+            { path: 'b.pem', offset: 41 },
+          ],
+          minVersion: 'TLSv1.3',
+        },
+      },
+    ],
+  ])('%s', (text, expected) => expect(outcome(parseBindLine(text))).toEqual(expected));
+
+  test.each([
+    ['', 0, 'expected host:port'],
+    [':99999 ssl crt a', 1, 'expected a port'],
+    [':443 ssl', 5, 'ssl needs a certificate'],
+    [':443 crt a.pem', 5, 'need ssl before them'],
+    [':443 ssl crt', 9, 'crt lacks its value'],
+    [':443 ssl crt a ssl-min-ver TLSv1.1', 27, 'expected TLSv1.2 or TLSv1.3'],
+    [':443 sll crt a', 5, 'unknown bind parameter sll'],
+    [':443 ssl crt a accept-proxy', 15, 'unknown bind parameter accept-proxy'],
+  ])('%j is none', (text, offset, message) =>
+    expect(parseBindLine(text)).toMatchObject({
+      ok: false,
+      offset,
+      message: expect.stringContaining(message),
+    }),
+  );
+});
+
+describe('TLS to servers', () => {
+  test.each([
+    ['verify none', { verify: 'none', caFile: undefined, sni: undefined }],
+    [
+      'sni API.internal  ca-file a.pem',
+      { verify: 'required', caFile: { path: 'a.pem', offset: 26 }, sni: 'api.internal' },
+    ],
+    ['verify required sni 10.0.0.1', { verify: 'required', caFile: undefined, sni: '10.0.0.1' }],
+  ])('%s', (text, expected) => expect(outcome(parseServerSsl(text))).toEqual(expected));
+
+  test.each([
+    ['', undefined, 'expected true, or parameters'],
+    ['crt a.pem', 0, 'unknown ssl parameter crt'],
+    ['verify maybe', 7, 'expected required or none'],
+    ['verify', 0, 'verify lacks its value'],
+    ['sni a.b sni c', 8, 'sni is given twice'],
+    ['sni a/b', 4, 'expected a host name'],
+    ['verify none ca-file a', 20, 'no use with verify none'],
+  ])('%j is none', (text, offset, message) =>
+    expect(parseServerSsl(text)).toMatchObject({
+      ok: false,
+      offset,
+      message: expect.stringContaining(message),
+    }),
+  );
+});
 
 describe('durations', () => {
   test.each([
