@@ -100,6 +100,13 @@ export class Doors {
     return { ok: false, problems };
   }
 
+  /** Connections accepted by those that are open. */
+  get accepted(): number {
+    let sum = 0;
+    for (const { listener } of this.#doors.values()) sum += listener.accepted;
+    return sum;
+  }
+
   /** Accepts nothing more. */
   close(): void {
     for (const { listener } of this.#doors.values()) listener.close();

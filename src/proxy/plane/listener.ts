@@ -28,6 +28,8 @@ export class Listener {
   /** Accepted before anyone was there to take them: the configuration is about to be, or not. */
   #early: Socket[] = [];
   #closed = false;
+  /** Connections accepted so far. */
+  accepted = 0;
 
   private constructor(bind: BindAddress, server: Server, onError: (error: Error) => void) {
     this.bind = bind;
@@ -77,6 +79,7 @@ export class Listener {
   }
 
   #take(socket: Socket): void {
+    this.accepted++;
     if (this.#closed) socket.destroy();
     else if (this.#admit) this.#admit(socket);
     else if (this.#early.length < BACKLOG) this.#early.push(socket.on('error', ignore));

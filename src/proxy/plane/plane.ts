@@ -25,6 +25,9 @@ interface Site {
   readonly acceptor: Acceptor;
 }
 
+/** How long connections that wait may go on being accepted when the plane is to end, ms: more may come all the time. */
+const ACCEPT_WAITING_MS = 250;
+
 export interface PlaneOptions {
   readonly channel: PlaneEnd;
   readonly clock: Clock;
@@ -258,8 +261,7 @@ export class Plane implements PlaneContext, DoorHost {
   async #drain(withinMs: number): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    // What waits to be accepted would be reset: a whole turn from here, as little of it is left as can be.
-    for (let turn = 0; turn < 2; turn++) await nextTurn();
+    await this.#acceptWaiting();
     this.#doors.close();
     for (const { acceptor } of this.#sites.values()) acceptor.drain(this.#closeSpread);
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -270,6 +272,21 @@ export class Plane implements PlaneContext, DoorHost {
     this.#timers.delete(cancel);
     const cut = this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
     this.#channel.post({ type: 'drained', cut });
+  }
+
+  /**
+   * What waits to be accepted when a listener closes is reset. Each listener accepts one connection in a turn of the
+   * event loop (libuv), so that none waits any more once a whole turn has brought nothing.
+   */
+  async #acceptWaiting(): Promise<void> {
+    const until = this.clock.now() + ACCEPT_WAITING_MS;
+    let before: number;
+    do {
+      before = this.#doors.accepted;
+      // From one check phase to the one after the next: in between the sockets have been looked at.
+      await nextTurn();
+      await nextTurn();
+    } while (this.#doors.accepted > before && this.clock.now() < until);
   }
 
   /** Ends what is under way; returns how much it was. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Side } from '../lanes/turn-timer.ts';
+import { cut } from './cut.ts';
 import { passOn } from './pass-on.ts';
 import { SocketReader } from './socket-reader.ts';
 
@@ -193,11 +194,10 @@ class SocketRelay implements Relay {
     this.#cancelTimer?.();
     // The listeners stay: they die with the sockets.
     for (const way of [this.#toServer, this.#toClient]) {
-      // A taker learns by a reset that there was more to come. One that has all is closed; resetting it while it
-      // is being shut down would fail (libuv: uv_tcp_close_reset), and Node would leak it.
+      // A taker learns by a reset that there was more to come. One that has all is closed.
       const hasAll = way.to.writableLength === 0 && (gently || way.from.readableEnded);
-      if (hasAll || way.to.destroyed) way.to.destroy();
-      else way.to.resetAndDestroy();
+      if (hasAll) way.to.destroy();
+      else cut(way.to);
     }
     this.#resolve({ error, bytesToServer: this.bytesToServer, bytesToClient: this.bytesToClient });
   }

@@ -134,6 +134,21 @@ describeLanes('bodies on their way', (create) => {
     }
   });
 
+  test('an answer is whole though the client sends much behind its last request', async () => {
+    const { client, origin } = await startRig(create);
+    const body = 'x'.repeat(3_000_000);
+    origin.answers(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const c = await client();
+    c.socket.pause();
+    c.send('GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n');
+    c.send('y'.repeat(9_000_000));
+    await eventually(() => expect(c.socket.writableLength).toBe(0));
+    c.socket.resume();
+    expect((await c.answer()).body.length).toBe(body.length);
+    await c.gone();
+    expect(c.error).toBeUndefined();
+  });
+
   test('an early answer streams while the upload goes on', async () => {
     const { client, origin, host } = await startRig(create);
     origin.onHead = ({ send }) => send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n');

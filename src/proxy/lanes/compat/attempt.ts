@@ -2,9 +2,9 @@ import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http
 import type { Socket } from 'node:net';
 import { asVaneError, messageOf, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
+import { cut } from '../../tcp/cut.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import { type Side, TurnTimer } from '../turn-timer.ts';
-import { cut } from './cut.ts';
 import { Download } from './download.ts';
 import { sendOutgoing } from './outgoing.ts';
 import { headerTable, ownHeaders } from './request-headers.ts';

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cancel, Clock } from '../../../core/clock.ts';
 import { messageOf, VaneError } from '../../../core/errors.ts';
+import { cut } from '../../tcp/cut.ts';
 import type {
   Attempt,
   AttemptOutcome,
@@ -11,7 +12,6 @@ import type {
   RequestHead,
 } from '../lane.ts';
 import { ServerAttempt } from './attempt.ts';
-import { cut } from './cut.ts';
 import { isBodyless, lengthHeaders } from './local-answer.ts';
 import type { Reply } from './reply.ts';
 import type { BodyFraming } from './request-head.ts';

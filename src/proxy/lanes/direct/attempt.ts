@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { asVaneError, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
+import { cut } from '../../tcp/cut.ts';
 import { type Relay, relay } from '../../tcp/relay.ts';
-import { cut } from '../compat/cut.ts';
 import { endToEndTrailers, interimHeaders } from '../compat/response-head.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import type { Side } from '../turn-timer.ts';

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { VaneError } from '../../../core/errors.ts';
-import { cut } from '../compat/cut.ts';
+import { cut } from '../../tcp/cut.ts';
 import { isBodyless, lengthHeaders } from '../compat/local-answer.ts';
 import type { BodyFraming } from '../compat/request-head.ts';
 import type {
