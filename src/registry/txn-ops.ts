@@ -102,108 +102,104 @@ function shown(entry: KvEntry | undefined, valued: boolean): readonly TxnRow[] {
   return entry ? [{ kind: 'kv', entry, valued }] : [];
 }
 
-function runNode(draft: Catalog, op: OpOf<'node'>, apply: Apply): readonly TxnRow[] {
-  const { id, node } = op.node;
-  const named = () => draft.node(node).value?.node;
-  const found = () => (id === '' ? named() : draft.nodes().value.find((each) => each.id === id));
+/** A row of the catalog that an operation is about. */
+interface Subject<R extends Indexed> {
+  /** As Consul's errors call its kind and it: `Service`, `service "a" on node "b"`. */
+  readonly kind: string;
+  readonly what: string;
+  readonly found: () => R | undefined;
+  /** The row whose index `cas` and `delete-cas` compare; the one found unless it can be found in two ways. */
+  readonly compared?: () => R | undefined;
+  readonly shown: (row: R) => TxnRow;
+  readonly put: () => readonly Change[];
+  readonly removed: () => readonly Change[];
+}
+
+/** The verbs that nodes, services and checks share. */
+function runRow<R extends Indexed>(
+  { verb, index }: At,
+  subject: Subject<R>,
+  apply: Apply,
+): readonly TxnRow[] {
+  const { kind, what, found, compared = found, shown: asRow, put, removed } = subject;
   const set = () => {
-    const request = { node: { ...op.node, skipUpdate: false }, service: undefined, checks: [] };
-    apply(planCatalogRegistration(draft, request));
+    apply(put());
     const after = found();
-    return after ? [{ kind: 'node' as const, node: after }] : [];
+    return after ? [asRow(after)] : [];
   };
-  if (op.verb !== 'get' && node === '') throw failure('Must provide node');
-  switch (op.verb) {
+  switch (verb) {
     case 'get': {
       const row = found();
-      if (!row) throw failure(`node ${quoted(node)} doesn't exist`);
-      return [{ kind: 'node', node: row }];
+      if (!row) throw failure(`${what} doesn't exist`);
+      return [asRow(row)];
     }
     case 'set':
       return set();
     case 'cas':
-      if (!isAt(named(), op.index)) throw failure(`failed to set node ${quoted(node)}, index is stale`);
+      // Index 0 means that there is no such row.
+      if ((compared()?.modifyIndex ?? 0) !== index) throw failure(`failed to set ${what}, index is stale`);
       return set();
     case 'delete-cas':
-      if (named()?.modifyIndex !== op.index) {
-        throw failure(`failed to delete node ${quoted(node)}, index is stale`);
-      }
-      apply(planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: undefined }));
+      if (compared()?.modifyIndex !== index) throw failure(`failed to delete ${what}, index is stale`);
+      apply(removed());
       return [];
     case 'delete':
-      apply(planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: undefined }));
+      apply(removed());
       return [];
     default:
-      throw failure(`unknown Node verb ${quoted(op.verb)}`);
+      throw failure(`unknown ${kind} verb ${quoted(verb)}`);
   }
+}
+
+function runNode(draft: Catalog, op: OpOf<'node'>, apply: Apply): readonly TxnRow[] {
+  const { id, node } = op.node;
+  if (op.verb !== 'get' && node === '') throw failure('Must provide node');
+  const named = () => draft.node(node).value?.node;
+  const subject: Subject<RegistryNode> = {
+    kind: 'Node',
+    what: `node ${quoted(node)}`,
+    found: () => (id === '' ? named() : draft.nodes().value.find((each) => each.id === id)),
+    compared: named,
+    shown: (row) => ({ kind: 'node', node: row }),
+    put: () => {
+      const request = { node: { ...op.node, skipUpdate: false }, service: undefined, checks: [] };
+      return planCatalogRegistration(draft, request);
+    },
+    removed: () => planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: undefined }),
+  };
+  return runRow(op, subject, apply);
 }
 
 function runService(draft: Catalog, op: OpOf<'service'>, apply: Apply): readonly TxnRow[] {
   const { node, service } = op;
   const { id } = service;
-  const what = `service ${quoted(id)} on node ${quoted(node)}`;
-  const found = () => draft.instance(node, id);
-  const set = () => {
-    apply(planCatalogRegistration(draft, { node: known(draft, node), service, checks: [] }));
-    const after = found();
-    return after ? [{ kind: 'service' as const, service: after }] : [];
+  const subject: Subject<Instance> = {
+    kind: 'Service',
+    what: `service ${quoted(id)} on node ${quoted(node)}`,
+    found: () => draft.instance(node, id),
+    shown: (row) => ({ kind: 'service', service: row }),
+    put: () => planCatalogRegistration(draft, { node: known(draft, node), service, checks: [] }),
+    removed: () => planCatalogDeregistration(draft, { node, serviceId: id, checkId: undefined }),
   };
-  switch (op.verb) {
-    case 'get': {
-      const row = found();
-      if (!row) throw failure(`${what} doesn't exist`);
-      return [{ kind: 'service', service: row }];
-    }
-    case 'set':
-      return set();
-    case 'cas':
-      if (!isAt(found(), op.index)) throw failure(`failed to set ${what}, index is stale`);
-      return set();
-    case 'delete-cas':
-      if (found()?.modifyIndex !== op.index) throw failure(`failed to delete ${what}, index is stale`);
-      apply(planCatalogDeregistration(draft, { node, serviceId: id, checkId: undefined }));
-      return [];
-    case 'delete':
-      apply(planCatalogDeregistration(draft, { node, serviceId: id, checkId: undefined }));
-      return [];
-    default:
-      throw failure(`unknown Service verb ${quoted(op.verb)}`);
-  }
+  return runRow(op, subject, apply);
 }
 
 function runCheck(draft: Catalog, op: OpOf<'check'>, apply: Apply): readonly TxnRow[] {
   const { node, check } = op;
   const { id, serviceId } = check;
-  const what = `check ${quoted(id)} on node ${quoted(node)}`;
-  const found = () => draft.check(node, id);
-  const set = () => {
-    const request = { node: known(draft, node), service: undefined, checks: [check] };
-    if (serviceId !== '' && !draft.instance(node, serviceId)) throw failure('Missing service registration');
-    apply(planCatalogRegistration(draft, request));
-    const after = found();
-    return after ? [{ kind: 'check' as const, check: after }] : [];
+  const subject: Subject<Check> = {
+    kind: 'Check',
+    what: `check ${quoted(id)} on node ${quoted(node)}`,
+    found: () => draft.check(node, id),
+    shown: (row) => ({ kind: 'check', check: row }),
+    put: () => {
+      const request = { node: known(draft, node), service: undefined, checks: [check] };
+      if (serviceId !== '' && !draft.instance(node, serviceId)) throw failure('Missing service registration');
+      return planCatalogRegistration(draft, request);
+    },
+    removed: () => planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: id }),
   };
-  switch (op.verb) {
-    case 'get': {
-      const row = found();
-      if (!row) throw failure(`${what} doesn't exist`);
-      return [{ kind: 'check', check: row }];
-    }
-    case 'set':
-      return set();
-    case 'cas':
-      if (!isAt(found(), op.index)) throw failure(`failed to set ${what}, index is stale`);
-      return set();
-    case 'delete-cas':
-      if (found()?.modifyIndex !== op.index) throw failure(`failed to delete ${what}, index is stale`);
-      apply(planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: id }));
-      return [];
-    case 'delete':
-      apply(planCatalogDeregistration(draft, { node, serviceId: undefined, checkId: id }));
-      return [];
-    default:
-      throw failure(`unknown Check verb ${quoted(op.verb)}`);
-  }
+  return runRow(op, subject, apply);
 }
 
 /** A node that something is registered on, which is to stay as it is. */
@@ -211,11 +207,6 @@ function known(draft: Catalog, name: string): RegistryNode & { readonly skipUpda
   const node = draft.node(name).value?.node;
   if (!node) throw failure('Missing node registration');
   return { ...node, skipUpdate: true };
-}
-
-/** For `cas`: index 0 means that there is no such row. */
-function isAt(row: Indexed | undefined, index: number): boolean {
-  return (row?.modifyIndex ?? 0) === index;
 }
 
 function isWriteVerb(verb: string): verb is KvWriteVerb {

@@ -4,23 +4,13 @@ import type { SnapshotRows } from '../../../src/registry/snapshot-rows.ts';
 import { snapshotOf } from '../../../src/registry/snapshot-rows.ts';
 import { applyDefinitions } from '../../../src/registry/sources/file-source.ts';
 import { startedRegistry } from '../../helpers/registry.ts';
+import { serviceRequest } from '../../helpers/registry-rows.ts';
 
 const CAUSE = { by: 'test', what: 'test' };
 const OPERATOR = { by: 'operator', what: 'snapshot' };
 
 function service(id: string, port = 80): ServiceRequest {
-  return {
-    id,
-    service: id,
-    tags: [],
-    address: '',
-    port,
-    taggedAddresses: null,
-    meta: null,
-    weights: { passing: 1, warning: 1 },
-    enableTagOverride: false,
-    kind: '',
-  };
+  return serviceRequest(id, id, { port });
 }
 
 const CHECK: CheckRequest = {

@@ -3,22 +3,12 @@ import type { CheckRequest, ServiceRequest } from '../../../../src/registry/comm
 import { type Definitions, homeless } from '../../../../src/registry/sources/definitions.ts';
 import { applyDefinitions } from '../../../../src/registry/sources/file-source.ts';
 import { startedRegistry } from '../../../helpers/registry.ts';
+import { serviceRequest } from '../../../helpers/registry-rows.ts';
 
 const API = { by: 'api 127.0.0.1:1', what: 'agent/service/register' };
 
 function service(id: string, port = 80): ServiceRequest {
-  return {
-    id,
-    service: id,
-    tags: [],
-    address: '',
-    port,
-    taggedAddresses: null,
-    meta: null,
-    weights: { passing: 1, warning: 1 },
-    enableTagOverride: false,
-    kind: '',
-  };
+  return serviceRequest(id, id, { port });
 }
 
 function ttl(id: string | undefined): CheckRequest {
