@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { BindAddress } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';

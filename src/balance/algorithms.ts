@@ -1,4 +1,4 @@
-import type { BalanceAlgorithm } from '../config/runtime.ts';
+import type { BalanceAlgorithm } from '../config/runtime/backends.ts';
 import type { Algorithm, AlgorithmDeps } from './algorithms/algorithm.ts';
 import { LeastConnections } from './algorithms/least-connections.ts';
 import { RandomDraws } from './algorithms/random-draws.ts';

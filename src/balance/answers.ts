@@ -1,4 +1,4 @@
-import type { ServerTls } from '../config/runtime.ts';
+import type { ServerTls } from '../config/runtime/servers.ts';
 import { sameTls, serverId } from './server.ts';
 
 /** One server as a source of the backend says it should be. */

@@ -1,4 +1,4 @@
-import type { ServerTls } from '../config/runtime.ts';
+import type { ServerTls } from '../config/runtime/servers.ts';
 
 /**
  * A server as the data plane needs it: identity, how much of the work it should get, and whether it may have

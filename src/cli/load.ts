@@ -1,7 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { readDefinitions } from '../api/definitions/read-files.ts';
 import { type LoadContext, loadConfig } from '../config/load.ts';
-import type { RuntimeConfig } from '../config/runtime.ts';
+import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { type Definitions, NO_DEFINITIONS } from '../registry/sources/definitions.ts';
 
 /** The configuration as this process's surroundings make it. Rejects with ConfigError. */

@@ -1,4 +1,4 @@
-import type { RuntimeConfig } from '../config/runtime.ts';
+import type { RuntimeConfig } from '../config/runtime/config.ts';
 import type { Log } from '../core/log.ts';
 
 /** Files that a process without any connection has open, and some for checks and look-ups. */

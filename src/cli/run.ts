@@ -2,7 +2,7 @@ import type { ProcessPort } from '../api/consul/agent-process.ts';
 import { App } from '../app.ts';
 import type { ConfigChange } from '../config/diff.ts';
 import { ConfigError } from '../config/problem.ts';
-import type { RuntimeConfig } from '../config/runtime.ts';
+import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { asVaneError, messageOf, VaneError } from '../core/errors.ts';
 import { hostPort } from '../health/network-errors.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BindAddress } from './runtime.ts';
+import type { BindAddress } from './runtime/binds.ts';
 
 /**
  * The host of an address: an IP in its one canonical spelling (RFC 5952, no brackets), or a name in lower case

@@ -1,6 +1,6 @@
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BalanceAlgorithm } from './runtime.ts';
+import type { BalanceAlgorithm } from './runtime/backends.ts';
 
 const ALGORITHMS = ['roundrobin', 'leastconn', 'random'] as const;
 

@@ -1,7 +1,7 @@
 import { parseBind } from './address.ts';
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BindAddress, TlsBind } from './runtime.ts';
+import type { BindAddress, TlsBind } from './runtime/binds.ts';
 
 /** A frontend's `bind` as written: certificates are files still. */
 export interface BindLine extends BindAddress {

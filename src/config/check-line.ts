@@ -1,7 +1,7 @@
 import { parseDuration } from './duration.ts';
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { CheckConfig } from './runtime.ts';
+import type { CheckConfig } from './runtime/servers.ts';
 
 /** HAProxy's defaults for `check` (configuration manual, section 5.2). */
 export const DEFAULT_CHECK: CheckConfig = { inter: 2_000, fall: 3, rise: 2, port: undefined };

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DnsConfig, RuntimeConfig } from './runtime.ts';
+import type { RuntimeConfig } from './runtime/config.ts';
+import type { DnsConfig } from './runtime/registry.ts';
 
 /** The named sections of a file. */
 type Section = 'frontends' | 'backends' | 'resolvers' | 'mysql-vip';

@@ -5,7 +5,7 @@ import { messageOf } from '../core/errors.ts';
 import { mergeTrees } from './merge.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
-import type { RuntimeConfig } from './runtime.ts';
+import type { RuntimeConfig } from './runtime/config.ts';
 import { keysAt, locate, type MapNode } from './tree.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';

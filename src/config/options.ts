@@ -1,6 +1,7 @@
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BackendConfig, FrontendOptions } from './runtime.ts';
+import type { BackendConfig } from './runtime/backends.ts';
+import type { FrontendOptions } from './runtime/frontends.ts';
 
 /** What a list of HAProxy's `option` keywords says; undefined where it says nothing. */
 export interface Options {

@@ -4,7 +4,7 @@ import type { ResolveContext } from './resolve/context.ts';
 import { resolveFrontends } from './resolve/frontends.ts';
 import { resolveGlobal, resolveRegistry, resolveResolvers } from './resolve/global.ts';
 import { resolveMysqlVips } from './resolve/mysql-vips.ts';
-import type { RuntimeConfig } from './runtime.ts';
+import type { RuntimeConfig } from './runtime/config.ts';
 import type { UserConfig } from './schema/user-config.ts';
 
 /**

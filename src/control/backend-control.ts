@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Members, type Reasons, type Transition } from '../balance/members.ts';
 import type { ServerSet, ServerSnapshot } from '../balance/server.ts';
-import type { AddressSource, BackendConfig, DomainSource, ServerSource } from '../config/runtime.ts';
+import type { BackendConfig } from '../config/runtime/backends.ts';
+import type { AddressSource, DomainSource, ServerSource } from '../config/runtime/servers.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { DiscoveredSet } from '../discovery/discovered-set.ts';

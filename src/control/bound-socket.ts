@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { getSystemErrorMap } from 'node:util';
-import type { BindAddress } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Candidate } from '../balance/members.ts';
-import type { AddressSource, DomainSource } from '../config/runtime.ts';
+import type { AddressSource, DomainSource } from '../config/runtime/servers.ts';
 import type { Endpoint } from '../discovery/resolution.ts';
 
 /** The server that an `address:` entry stands for. */

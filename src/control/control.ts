@@ -1,4 +1,4 @@
-import type { RuntimeConfig } from '../config/runtime.ts';
+import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';

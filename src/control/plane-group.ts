@@ -1,5 +1,5 @@
 import type { ServerSet } from '../balance/server.ts';
-import type { BindAddress } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';

@@ -1,5 +1,5 @@
 import { type ServerSet, serverId } from '../balance/server.ts';
-import type { RuntimeConfig } from '../config/runtime.ts';
+import type { RuntimeConfig } from '../config/runtime/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import type { ControlEnd } from '../proxy/plane/channel.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ResolversConfig } from '../config/runtime.ts';
+import type { ResolversConfig } from '../config/runtime/resolvers.ts';
 import type { Clock } from '../core/clock.ts';
 import { nameserverResolver } from '../discovery/from-nameservers.ts';
 import type { Resolver } from '../discovery/resolution.ts';

@@ -1,4 +1,5 @@
-import type { BindAddress, FrontendConfig } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
+import type { FrontendConfig } from '../config/runtime/frontends.ts';
 import { messageOf } from '../core/errors.ts';
 import { doorKey } from '../proxy/plane/doors.ts';
 import type { BindProblem } from '../proxy/plane/messages.ts';

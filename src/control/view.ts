@@ -1,6 +1,6 @@
 import type { ServerSnapshot } from '../balance/server.ts';
 import type { ServerState } from '../balance/state.ts';
-import type { BackendConfig } from '../config/runtime.ts';
+import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { ServerCheckFacts } from '../health/server-check.ts';
 import type { MysqlVipView } from '../mysql/view.ts';

@@ -1,4 +1,4 @@
-import type { DomainSource } from '../config/runtime.ts';
+import type { DomainSource } from '../config/runtime/servers.ts';
 import type { Clock } from '../core/clock.ts';
 import { Emitter } from '../core/emitter.ts';
 import { messageOf, VaneError } from '../core/errors.ts';

@@ -1,4 +1,4 @@
-import type { ResolversConfig } from '../config/runtime.ts';
+import type { ResolversConfig } from '../config/runtime/resolvers.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import { type Followed, followAnswer } from './follow.ts';

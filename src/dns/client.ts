@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { ResolversConfig } from '../config/runtime.ts';
+import type { ResolversConfig } from '../config/runtime/resolvers.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import { familyOf, formatAddress, parseAddress } from './address.ts';

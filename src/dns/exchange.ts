@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
-import type { ResolversConfig } from '../config/runtime.ts';
+import type { ResolversConfig } from '../config/runtime/resolvers.ts';
 import type { Cancel } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { formatAddress, parseAddress } from './address.ts';

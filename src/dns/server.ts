@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { BindAddress } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
-import type { ServerTls } from '../config/runtime.ts';
+import type { ServerTls } from '../config/runtime/servers.ts';
 import { messageOf } from '../core/errors.ts';
 import { Tail } from './output.ts';
 import { tlsOptions } from './tls-options.ts';

@@ -1,4 +1,5 @@
-import type { BackendConfig, ServerTls } from '../config/runtime.ts';
+import type { BackendConfig } from '../config/runtime/backends.ts';
+import type { ServerTls } from '../config/runtime/servers.ts';
 import { exchange } from './http-exchange.ts';
 import { capitalWords, hostPort } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';

@@ -1,4 +1,5 @@
-import type { BackendConfig, CheckConfig, ServerTls } from '../config/runtime.ts';
+import type { BackendConfig } from '../config/runtime/backends.ts';
+import type { CheckConfig, ServerTls } from '../config/runtime/servers.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeCode } from './check-codes.ts';
 import { httpchkProbe } from './httpchk.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
-import type { ServerTls } from '../config/runtime.ts';
+import type { ServerTls } from '../config/runtime/servers.ts';
 
 /** What Node's `tls.connect` and `https.request` need to speak to a server as `tls` says. */
 export function tlsOptions({

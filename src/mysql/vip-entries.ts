@@ -1,4 +1,4 @@
-import type { MysqlServerConfig, MysqlVipConfig } from '../config/runtime.ts';
+import type { MysqlServerConfig, MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import { isReplacement } from './failover/judgement.ts';
 import { isWritable, type ServerFacts, staleness } from './failover/server-facts.ts';
 import { type FailoverPolicy, masterOf, type VipState } from './failover/vip-state.ts';

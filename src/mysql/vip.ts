@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { MysqlVipConfig } from '../config/runtime.ts';
+import type { MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BindAddress, MysqlVipConfig } from '../config/runtime.ts';
+import type { BindAddress } from '../config/runtime/binds.ts';
+import type { MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';

@@ -1,6 +1,6 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { GlobalConfig } from '../config/runtime.ts';
+import type { GlobalConfig } from '../config/runtime/global.ts';
 import type { Log } from '../core/log.ts';
 import { type LineOutput, stdoutLines } from './line-output.ts';
 

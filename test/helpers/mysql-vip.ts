@@ -1,4 +1,4 @@
-import type { MysqlVipConfig } from '../../src/config/runtime.ts';
+import type { MysqlVipConfig } from '../../src/config/runtime/mysql-vips.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { MysqlVipView } from '../../src/mysql/view.ts';
 import { Vips } from '../../src/mysql/vips.ts';

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ServerSnapshot } from '../../src/balance/server.ts';
-import type { BackendConfig, FrontendConfig } from '../../src/config/runtime.ts';
+import type { BackendConfig } from '../../src/config/runtime/backends.ts';
+import type { FrontendConfig } from '../../src/config/runtime/frontends.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { AccessEntry, TcpAccessEntry } from '../../src/proxy/access-entry.ts';

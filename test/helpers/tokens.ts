@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RegistryAccess, TokenGrant } from '../../src/config/runtime.ts';
+import type { RegistryAccess, TokenGrant } from '../../src/config/runtime/registry.ts';
 
 /** What a configuration with these tokens comes to; each is for everything unless it says what. */
 export function accessWith(

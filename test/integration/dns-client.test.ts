@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ResolversConfig } from '../../src/config/runtime.ts';
+import type { ResolversConfig } from '../../src/config/runtime/resolvers.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { type LookupType, NameserverClient } from '../../src/dns/client.ts';
 import {

@@ -1,7 +1,9 @@
 import { type AddressInfo, createServer, connect as open } from 'node:net';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { ServerSet } from '../../src/balance/server.ts';
-import type { BackendConfig, BindAddress, FrontendConfig } from '../../src/config/runtime.ts';
+import type { BackendConfig } from '../../src/config/runtime/backends.ts';
+import type { BindAddress } from '../../src/config/runtime/binds.ts';
+import type { FrontendConfig } from '../../src/config/runtime/frontends.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { AccessEntry } from '../../src/proxy/access-entry.ts';
 import { type ControlEnd, localChannel } from '../../src/proxy/plane/channel.ts';

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RegistryAccess, TokenGrant } from '../../config/runtime.ts';
+import type { RegistryAccess, TokenGrant } from '../../config/runtime/registry.ts';
 import { Refusal } from './refusal.ts';
 import { Rights } from './rights.ts';
 

@@ -1,4 +1,4 @@
-import type { TokenGrant } from '../../config/runtime.ts';
+import type { TokenGrant } from '../../config/runtime/registry.ts';
 import { fold } from '../../registry/fold.ts';
 import { Refusal } from './refusal.ts';
 

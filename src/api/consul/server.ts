@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { isLoopback } from '../../config/address.ts';
-import type { BindAddress, RegistryAccess } from '../../config/runtime.ts';
+import type { BindAddress } from '../../config/runtime/binds.ts';
+import type { RegistryAccess } from '../../config/runtime/registry.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';

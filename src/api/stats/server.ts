@@ -1,5 +1,5 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { BindAddress } from '../../config/runtime.ts';
+import type { BindAddress } from '../../config/runtime/binds.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';

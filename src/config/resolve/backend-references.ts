@@ -1,6 +1,6 @@
 import { didYouMean } from '../nearest.ts';
 import type { Path } from '../problem.ts';
-import type { FrontendConfig } from '../runtime.ts';
+import type { FrontendConfig } from '../runtime/frontends.ts';
 import type { UserConfig } from '../schema/user-config.ts';
 import { isBroken, type ResolveContext } from './context.ts';
 

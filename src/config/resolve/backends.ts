@@ -1,5 +1,6 @@
 import type { Path } from '../problem.ts';
-import type { BackendConfig, RegistryConfig } from '../runtime.ts';
+import type { BackendConfig } from '../runtime/backends.ts';
+import type { RegistryConfig } from '../runtime/registry.ts';
 import type { UserBackend, UserConfig, UserDefaults } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 import { resolveServers } from './servers.ts';

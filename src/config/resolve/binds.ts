@@ -1,5 +1,6 @@
 import { formatPath, type Path } from '../problem.ts';
-import type { BindAddress, RuntimeConfig } from '../runtime.ts';
+import type { BindAddress } from '../runtime/binds.ts';
+import type { RuntimeConfig } from '../runtime/config.ts';
 import type { ResolveContext } from './context.ts';
 
 /** One address that is listened on over TCP, and where the file says so. */

@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { messageOf } from '../../core/errors.ts';
 import type { BindLine, SslWords } from '../bind-line.ts';
 import type { Path } from '../problem.ts';
-import type { Certificate, FrontendBind, ServerTls } from '../runtime.ts';
+import type { Certificate, FrontendBind } from '../runtime/binds.ts';
+import type { ServerTls } from '../runtime/servers.ts';
 import type { ServerSslWords } from '../server-ssl-line.ts';
 import type { ResolveContext } from './context.ts';
 

@@ -1,4 +1,5 @@
-import type { BindAddress, DnsConfig } from '../runtime.ts';
+import type { BindAddress } from '../runtime/binds.ts';
+import type { DnsConfig } from '../runtime/registry.ts';
 import type { UserConfig } from '../schema/user-config.ts';
 import type { ResolveContext } from './context.ts';
 

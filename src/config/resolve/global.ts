@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
-import type { BindAddress, GlobalConfig, RegistryConfig, ResolversConfig } from '../runtime.ts';
+import type { BindAddress } from '../runtime/binds.ts';
+import type { GlobalConfig } from '../runtime/global.ts';
+import type { RegistryConfig } from '../runtime/registry.ts';
+import type { ResolversConfig } from '../runtime/resolvers.ts';
 import type { UserConfig } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 import { resolveDnsConfig } from './dns-config.ts';

@@ -1,5 +1,7 @@
 import type { Path } from '../problem.ts';
-import type { BindAddress, GlobalConfig, MysqlServerConfig, MysqlVipConfig } from '../runtime.ts';
+import type { BindAddress } from '../runtime/binds.ts';
+import type { GlobalConfig } from '../runtime/global.ts';
+import type { MysqlServerConfig, MysqlVipConfig } from '../runtime/mysql-vips.ts';
 import type { UserConfig, UserMysqlVip } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 

@@ -1,5 +1,6 @@
 import { isLoopback } from '../address.ts';
-import type { BindAddress, RegistryAccess, TokenGrant } from '../runtime.ts';
+import type { BindAddress } from '../runtime/binds.ts';
+import type { RegistryAccess, TokenGrant } from '../runtime/registry.ts';
 import type { UserRegistry } from '../schema/user-config.ts';
 import type { ResolveContext } from './context.ts';
 

@@ -1,6 +1,7 @@
 import { didYouMean } from '../nearest.ts';
 import type { Path } from '../problem.ts';
-import type { AddressSource, DomainSource, RegistryConfig, ServerSource } from '../runtime.ts';
+import type { RegistryConfig } from '../runtime/registry.ts';
+import type { AddressSource, DomainSource, ServerSource } from '../runtime/servers.ts';
 import type { UserServer } from '../schema/user-config.ts';
 import type { WrittenAddress } from '../schema/values.ts';
 import { resolveServerTls } from './certificates.ts';

@@ -1,7 +1,7 @@
 import { messageOf } from '../../core/errors.ts';
 import { parseNetwork } from '../address.ts';
 import { didYouMean } from '../nearest.ts';
-import type { AclTest } from '../runtime.ts';
+import type { AclTest } from '../runtime/rules.ts';
 import { type Criterion, methodsOf, parseCriterion } from './fetches.ts';
 import { compileRegex } from './regex.ts';
 import type { Report, Word } from './words.ts';

@@ -1,5 +1,6 @@
 import { didYouMean } from '../nearest.ts';
-import type { AclTest, Condition, FrontendConfig, Term } from '../runtime.ts';
+import type { FrontendConfig } from '../runtime/frontends.ts';
+import type { AclTest, Condition, Term } from '../runtime/rules.ts';
 import { parseAclTest } from './acl.ts';
 import { worksInTcp } from './fetches.ts';
 import { PREDEFINED_ACLS } from './predefined.ts';

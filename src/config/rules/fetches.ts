@@ -1,5 +1,5 @@
 import { didYouMean } from '../nearest.ts';
-import type { AclTest } from '../runtime.ts';
+import type { AclTest } from '../runtime/rules.ts';
 import type { Report, Word } from './words.ts';
 
 type Match = AclTest['match'];

@@ -1,5 +1,5 @@
 import { didYouMean } from '../nearest.ts';
-import type { Condition, HttpRequestRule } from '../runtime.ts';
+import type { Condition, HttpRequestRule } from '../runtime/rules.ts';
 import { Arguments } from './arguments.ts';
 import { conditionIndex, parseCondition, type Scope } from './condition.ts';
 import { type Report, splitWords } from './words.ts';

@@ -1,4 +1,4 @@
-import type { AclTest } from '../runtime.ts';
+import type { AclTest } from '../runtime/rules.ts';
 
 /** HAProxy's predefined acls (configuration manual, section 7.4), as far as what they test exists here. */
 export const PREDEFINED_ACLS: ReadonlyMap<string, AclTest> = new Map([

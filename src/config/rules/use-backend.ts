@@ -1,4 +1,4 @@
-import type { Condition } from '../runtime.ts';
+import type { Condition } from '../runtime/rules.ts';
 import { conditionIndex, parseCondition, type Scope } from './condition.ts';
 import { type Report, splitWords } from './words.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseHostPort } from '../address.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
-import type { ResolversConfig } from '../runtime.ts';
+import type { ResolversConfig } from '../runtime/resolvers.ts';
 import { duration, named, parsedBy, requires, whole } from './values.ts';
 
 type Nameserver = Omit<ResolversConfig['nameservers'][number], 'name'>;

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import type { BindAddress, FrontendBind, FrontendConfig } from '../../config/runtime.ts';
+import type { BindAddress, FrontendBind } from '../../config/runtime/binds.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { Listener } from './listener.ts';

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { BindAddress } from '../../config/runtime.ts';
+import type { BindAddress } from '../../config/runtime/binds.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 
 /** Connections that may wait to be accepted (HAProxy: `backlog`, by default maxconn); the system caps it. */

@@ -1,6 +1,6 @@
 import { type Algorithm, createAlgorithm, eligible } from '../../balance/algorithms.ts';
 import type { ServerSnapshot } from '../../balance/server.ts';
-import type { BackendConfig } from '../../config/runtime.ts';
+import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { Clock } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
 import { countAttempt, countWork } from './count.ts';

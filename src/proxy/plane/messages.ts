@@ -1,5 +1,7 @@
 import type { ServerSet } from '../../balance/server.ts';
-import type { BackendConfig, BindAddress, FrontendConfig } from '../../config/runtime.ts';
+import type { BackendConfig } from '../../config/runtime/backends.ts';
+import type { BindAddress } from '../../config/runtime/binds.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { PlaneCounters } from './counters.ts';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { TlsBind } from '../../config/runtime.ts';
+import type { TlsBind } from '../../config/runtime/binds.ts';
 
 export interface TlsDoorOptions {
   readonly tls: TlsBind;

@@ -1,4 +1,5 @@
-import type { BindAddress, GlobalConfig } from '../../config/runtime.ts';
+import type { BindAddress } from '../../config/runtime/binds.ts';
+import type { GlobalConfig } from '../../config/runtime/global.ts';
 import type { Cancel } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
 import type { PlaneEnd } from './channel.ts';

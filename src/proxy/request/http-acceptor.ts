@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { FrontendConfig } from '../../config/runtime.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { VaneError } from '../../core/errors.ts';
 import { CompatLane } from '../lanes/compat/lane.ts';
 import { DirectLane } from '../lanes/direct/lane.ts';

@@ -1,4 +1,5 @@
-import type { FrontendConfig, HttpRequestRule } from '../../config/runtime.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
+import type { HttpRequestRule } from '../../config/runtime/rules.ts';
 import type { LocalResponse, RequestHead } from '../lanes/lane.ts';
 import { compileCondition, type Predicate } from '../rules/condition.ts';
 import { octets } from '../rules/octets.ts';

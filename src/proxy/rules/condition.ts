@@ -1,5 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net';
-import type { AclTest, Condition, Term } from '../../config/runtime.ts';
+import type { AclTest, Condition, Term } from '../../config/runtime/rules.ts';
 import type { RequestHead } from '../lanes/lane.ts';
 import { octets } from './octets.ts';
 

@@ -1,4 +1,4 @@
-import type { FrontendConfig } from '../../config/runtime.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import { compileCondition, type Sample } from './condition.ts';
 import { RuleIndex } from './rule-index.ts';
 

@@ -1,4 +1,4 @@
-import type { AclTest, Condition } from '../../config/runtime.ts';
+import type { AclTest, Condition } from '../../config/runtime/rules.ts';
 import { foldOf, type Sample, valuesOf } from './condition.ts';
 import { octets } from './octets.ts';
 

@@ -1,7 +1,7 @@
 import { connect as open, type Socket } from 'node:net';
 import { connect as encrypt } from 'node:tls';
 import { serverId } from '../../balance/server.ts';
-import type { ServerTls } from '../../config/runtime.ts';
+import type { ServerTls } from '../../config/runtime/servers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import { systemWords } from '../../health/network-errors.ts';

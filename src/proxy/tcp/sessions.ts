@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { FrontendConfig } from '../../config/runtime.ts';
+import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import { messageOf, type VaneError } from '../../core/errors.ts';
 import type { PlaneContext } from '../plane/context.ts';
 import type { Acceptor, LiveFrontend } from '../plane/live-frontend.ts';

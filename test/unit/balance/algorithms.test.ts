@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Algorithm, createAlgorithm, eligible } from '../../../src/balance/algorithms.ts';
 import { type ServerSnapshot, serverId } from '../../../src/balance/server.ts';
-import type { BalanceAlgorithm } from '../../../src/config/runtime.ts';
+import type { BalanceAlgorithm } from '../../../src/config/runtime/backends.ts';
 
 const all = () => true;
 

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
-import type { DnsConfig, RuntimeConfig } from '../../../src/config/runtime.ts';
+import type { RuntimeConfig } from '../../../src/config/runtime/config.ts';
+import type { DnsConfig } from '../../../src/config/runtime/registry.ts';
 
 const context = { env: {}, hostname: 'lb-host', cwd: '/srv/vane' };
 

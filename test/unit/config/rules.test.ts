@@ -6,7 +6,7 @@ import { parseHttpRequest } from '../../../src/config/rules/http-request.ts';
 import { PREDEFINED_ACLS } from '../../../src/config/rules/predefined.ts';
 import { parseUseBackend } from '../../../src/config/rules/use-backend.ts';
 import { type Report, splitWords } from '../../../src/config/rules/words.ts';
-import type { AclTest } from '../../../src/config/runtime.ts';
+import type { AclTest } from '../../../src/config/runtime/rules.ts';
 
 interface Reported {
   readonly offset: number;

@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import type { ServerSet } from '../../../src/balance/server.ts';
-import type { BindAddress } from '../../../src/config/runtime.ts';
+import type { BindAddress } from '../../../src/config/runtime/binds.ts';
 import type { BoundSocket } from '../../../src/control/bound-socket.ts';
 import { PlaneGroup } from '../../../src/control/plane-group.ts';
 import { VaneError } from '../../../src/core/errors.ts';

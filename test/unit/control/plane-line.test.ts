@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { GlobalConfig, RuntimeConfig } from '../../../src/config/runtime.ts';
+import type { RuntimeConfig } from '../../../src/config/runtime/config.ts';
+import type { GlobalConfig } from '../../../src/config/runtime/global.ts';
 import { PlaneLine } from '../../../src/control/plane-line.ts';
 import { localChannel } from '../../../src/proxy/plane/channel.ts';
 import type { FromPlane, ToPlane } from '../../../src/proxy/plane/messages.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import type { GlobalConfig } from '../../../src/config/runtime.ts';
+import type { GlobalConfig } from '../../../src/config/runtime/global.ts';
 import { LineOutput } from '../../../src/observe/line-output.ts';
 import { createLog } from '../../../src/observe/log.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';

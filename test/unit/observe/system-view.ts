@@ -1,5 +1,5 @@
 import { newServerState, type OperatorMode, type ServerState } from '../../../src/balance/state.ts';
-import type { BackendConfig } from '../../../src/config/runtime.ts';
+import type { BackendConfig } from '../../../src/config/runtime/backends.ts';
 import type {
   BackendView,
   FrontendView,

@@ -4,13 +4,9 @@ import type { Scope } from '../../../src/config/rules/condition.ts';
 import { parseHttpRequest } from '../../../src/config/rules/http-request.ts';
 import { parseUseBackend } from '../../../src/config/rules/use-backend.ts';
 import { type Report, splitWords } from '../../../src/config/rules/words.ts';
-import type {
-  AclTest,
-  BackendConfig,
-  Condition,
-  FrontendConfig,
-  HttpRequestRule,
-} from '../../../src/config/runtime.ts';
+import type { BackendConfig } from '../../../src/config/runtime/backends.ts';
+import type { FrontendConfig } from '../../../src/config/runtime/frontends.ts';
+import type { AclTest, Condition, HttpRequestRule } from '../../../src/config/runtime/rules.ts';
 import type { ClientAddress, RequestHead } from '../../../src/proxy/lanes/lane.ts';
 import { parseTarget } from '../../../src/proxy/request/target.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerSnapshot } from '../../../../src/balance/server.ts';
-import type { BackendConfig } from '../../../../src/config/runtime.ts';
+import type { BackendConfig } from '../../../../src/config/runtime/backends.ts';
 import { type ErrorCode, VaneError } from '../../../../src/core/errors.ts';
 import type { Lease, LeaseOutcome, Waiting } from '../../../../src/proxy/plane/lease.ts';
 import { LiveBackend, type Want } from '../../../../src/proxy/plane/live-backend.ts';

@@ -1,5 +1,6 @@
 import type { ServerSnapshot } from '../../../../src/balance/server.ts';
-import type { BackendConfig, FrontendConfig } from '../../../../src/config/runtime.ts';
+import type { BackendConfig } from '../../../../src/config/runtime/backends.ts';
+import type { FrontendConfig } from '../../../../src/config/runtime/frontends.ts';
 import type { AccessEntry, HttpAccessEntry } from '../../../../src/proxy/access-entry.ts';
 import type { RequestHead } from '../../../../src/proxy/lanes/lane.ts';
 import type { PlaneContext } from '../../../../src/proxy/plane/context.ts';

@@ -1,0 +1,28 @@
+/** A TCP or UDP address to listen on. Port 0 lets the system choose. */
+export interface BindAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An address of a frontend. */
+export interface FrontendBind extends BindAddress {
+  /** Absent: connections come in the clear. */
+  readonly tls?: TlsBind;
+}
+
+export interface TlsBind {
+  /** The first is for clients that ask for no name, or for none that another one is for. */
+  readonly certificates: readonly Certificate[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface Certificate {
+  /** As the user wrote it. */
+  readonly file: string;
+  /** PEM: the certificate and those that lead to its root. */
+  readonly chain: string;
+  /** PEM. */
+  readonly key: string;
+  /** Host names in lower case; `*.example.com` covers one label. */
+  readonly names: readonly string[];
+}

@@ -1,0 +1,70 @@
+import type { BindAddress } from './binds.ts';
+
+export interface RegistryConfig {
+  /** Undefined: that door is shut. */
+  readonly http: BindAddress | undefined;
+  readonly access: RegistryAccess;
+  readonly dns: BindAddress | undefined;
+  /** The zone served, without a trailing dot: `consul`. */
+  readonly domain: string;
+  readonly store: { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly file: string };
+  /** Definition files and folders of them, as they are written: relative ones start from the current folder. */
+  readonly services: readonly string[];
+  /** `files`: only checks from definition files may run programs; `api`: whoever reaches the API may. */
+  readonly scriptChecks: 'off' | 'files' | 'api';
+  /** Advertised as this node's address, for services registered without one. */
+  readonly nodeAddress: string;
+  readonly dnsConfig: DnsConfig;
+}
+
+/** Who may do what over the registry's HTTP API. */
+export interface RegistryAccess {
+  /** For requests without a token. */
+  readonly anonymous: 'none' | 'read' | 'admin';
+  /** Those of one token add up. */
+  readonly grants: readonly TokenGrant[];
+  /** Names in lower case, `.example.com` for all below it. Undefined: any where others can reach it. */
+  readonly allowedHosts: readonly string[] | undefined;
+}
+
+/** What a token is for. Names stand for themselves, or with `*` behind for all that begin so. */
+export interface TokenGrant {
+  /** SHA-256 in hex: the token itself is not kept. */
+  readonly hash: string;
+  readonly policy: 'read' | 'register' | 'admin';
+  readonly services: readonly string[];
+  readonly keys: readonly string[];
+  /** Of other machines, that may be written into the catalog. */
+  readonly nodes: readonly string[];
+}
+
+/** What Consul's DNS answers are made by (its `dns_config`, `recursors` and `alt_domain`). Whole seconds, but for one. */
+export interface DnsConfig {
+  /** A second zone with the same names, without a trailing dot. */
+  readonly altDomain: string | undefined;
+  /** Nameservers for all other names, asked in this order. Empty: those names are refused. */
+  readonly recursors: readonly { readonly host: string; readonly port: number }[];
+  /** How long each of them may take, ms. */
+  readonly recursorTimeout: number;
+  readonly nodeTtl: number;
+  /** By service, in lower case; `web*` is for all that begin so, `*` for all others. The longest match counts. */
+  readonly serviceTtls: Readonly<Record<string, number>>;
+  readonly onlyPassing: boolean;
+  /** Answers in a datagram for askers that announce no size above 512 bytes. */
+  readonly udpAnswerLimit: number;
+  /** Address records in one answer, however large it may be; 0: all. */
+  readonly aRecordLimit: number;
+  /** Set the TC bit when answers were left out. */
+  readonly enableTruncate: boolean;
+  readonly soa: {
+    readonly refresh: number;
+    readonly retry: number;
+    readonly expire: number;
+    /** How long resolvers may remember that a name does not exist. */
+    readonly minTtl: number;
+  };
+  /** Set the RA bit although there are no recursors, for forwarders that cache nothing without it. */
+  readonly recursionAvailable: boolean;
+  /** Say that addresses nobody has do not exist, instead of failing. */
+  readonly ptrNxdomain: boolean;
+}
