@@ -6,7 +6,10 @@ import { messageOf } from '../../core/errors.ts';
 import type { CatalogReader } from '../../registry/reader.ts';
 import { type Definitions, homeless } from '../../registry/sources/definitions.ts';
 import type { ScriptChecks } from '../consul/check-request.ts';
+import { readHcl } from './hcl-tree.ts';
+import { withoutListsOfOne } from './lists-of-one.ts';
 import { DefinitionReader } from './read-tree.ts';
+import { FILE } from './shapes.ts';
 
 export interface DefinitionFilesOptions {
   /** Absolute: what relative paths start from. */
@@ -15,17 +18,16 @@ export interface DefinitionFilesOptions {
   readonly scriptChecks: ScriptChecks;
 }
 
-/** YAML takes all JSON there is, so both are read alike. */
-const READ = new Set(['.json', '.yaml', '.yml']);
 const HCL = '.hcl';
+const READ = new Set(['.json', '.yaml', '.yml', HCL]);
 
 /** Far more than anybody writes by hand, bytes. */
 const LARGEST_FILE = 16 * 1024 * 1024;
 
 /**
  * Reads Consul's service and check definitions (https://developer.hashicorp.com/consul/docs/services/configuration)
- * from files, and from the `*.json`, `*.yaml` and `*.yml` of folders in the order of their names; names that begin with
- * a dot are left out. Rejects with a {@link ConfigError} that tells everything that is wrong.
+ * from files, and from the `*.json`, `*.hcl`, `*.yaml` and `*.yml` of folders in the order of their names; names that
+ * begin with a dot are left out. Rejects with a {@link ConfigError} that tells everything that is wrong.
  */
 export async function readDefinitions(
   paths: readonly string[],
@@ -37,9 +39,10 @@ export async function readDefinitions(
     for (const file of await filesAt(path, cwd, problems)) {
       const text = await textOf(file, cwd, problems);
       if (text === undefined) continue;
-      const yaml = readYaml(file, text);
-      problems.push(...yaml.problems);
-      if (yaml.tree) reader.read(yaml.tree);
+      // YAML takes all JSON there is, so both are read alike.
+      const parsed = extname(file) === HCL ? readHcl(file, text, FILE) : readYaml(file, text);
+      problems.push(...parsed.problems);
+      if (parsed.tree) reader.read(withoutListsOfOne(parsed.tree, FILE));
     }
   }
   problems.push(...reader.problems);
@@ -68,15 +71,14 @@ async function filesAt(path: string, cwd: string, problems: Problem[]): Promise<
   }
 }
 
-/** Files of other kinds may lie beside definitions; one that Consul would have read is not passed over in silence. */
+/** Files of other kinds may lie beside definitions. */
 function isDefinition(name: string): boolean {
-  return READ.has(extname(name)) || extname(name) === HCL;
+  return READ.has(extname(name));
 }
 
 async function textOf(file: string, cwd: string, problems: Problem[]): Promise<string | undefined> {
-  const problem = refusal(file);
-  if (problem !== undefined) {
-    problems.push(wholeFile(file, problem));
+  if (!isDefinition(file)) {
+    problems.push(wholeFile(file, 'expected a file whose name ends with .json, .hcl, .yaml or .yml'));
     return undefined;
   }
   try {
@@ -88,12 +90,6 @@ async function textOf(file: string, cwd: string, problems: Problem[]): Promise<s
     problems.push(wholeFile(file, `cannot be read: ${messageOf(error)}`));
     return undefined;
   }
-}
-
-function refusal(file: string): string | undefined {
-  if (READ.has(extname(file))) return undefined;
-  if (extname(file) === HCL) return 'HCL is not read: write it as JSON (consul takes that too) or YAML';
-  return 'expected a file whose name ends with .json, .yaml or .yml';
 }
 
 function wholeFile(file: string, message: string): Problem {

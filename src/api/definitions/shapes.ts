@@ -13,6 +13,14 @@ export const FILE_SERVICE = struct('ServiceDefinition', {
   Checks: list(FILE_CHECK),
 });
 
+/** A whole file. */
+export const FILE = struct('Config', {
+  Service: FILE_SERVICE,
+  Services: list(FILE_SERVICE),
+  Check: FILE_CHECK,
+  Checks: list(FILE_CHECK),
+});
+
 /** The one key of files that is not the field's own name: its short form, which Consul documents. */
 const SHORT: ReadonlyMap<string, string> = new Map([['ScriptArgs', 'args']]);
 

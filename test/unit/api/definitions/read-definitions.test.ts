@@ -138,22 +138,28 @@ describe('definitions', () => {
 
   test.each([
     [{ tcp: 'localhost:1', interval: '1s' }, 'tcp'],
+    [{ udp: 'localhost:1', interval: '1s', timeout: '2s' }, 'udp'],
     [{ grpc: 'localhost:1/x', grpc_use_tls: true, interval: '1s' }, 'grpc'],
     [{ ttl: '10s' }, 'ttl'],
     [{ alias_service: 'other', alias_node: 'n' }, 'alias'],
     [{ args: ['/bin/true'], interval: '1s', shell: '' }, 'script'],
     [{ ScriptArgs: ['/bin/true'], interval: '1s' }, 'script'],
+    [{ docker_container_id: 'c1', args: ['/bin/true'], shell: 'sh', interval: '1s' }, 'docker'],
+    [{ DockerContainerID: 'c1', args: ['/bin/true'], interval: '1s' }, 'docker'],
+    [{ docker_container_id: 'c1', ttl: '1s' }, 'ttl'],
   ])('know the check %j', async (check, kind) => {
     const { checks } = await one({ check: { name: 'it', ...check } }, 'files');
     expect(checks[0]?.check.type).toBe(kind);
     expect(checks[0]?.check.id).toBe('it');
   });
 
-  test('come from files and folders, in JSON and YAML, in the order of their names', async () => {
+  test('come from files and folders, in JSON, HCL and YAML, in the order of their names', async () => {
     write({
       'one.yaml': 'service: { name: first }\n',
       'd/b.json': { services: [{ name: 'third' }, { name: 'fourth' }], checks: [] },
       'd/a.yml': 'services: [{ name: second }]\ncheck: { name: disk, service_id: first, ttl: 1m }\n',
+      'd/c.hcl': 'services { name = "fifth" }\nservices { name = "sixth" }\n',
+      'd/none.hcl': '# nothing',
       'd/.hidden.json': 'no JSON',
       'd/README.md': 'no JSON',
       'd/empty.json': '',
@@ -164,6 +170,8 @@ describe('definitions', () => {
       ['d/a.yml', 'second'],
       ['d/b.json', 'third'],
       ['d/b.json', 'fourth'],
+      ['d/c.hcl', 'fifth'],
+      ['d/c.hcl', 'sixth'],
     ]);
     expect(checks.map(({ check }) => [check.id, check.serviceId])).toEqual([['disk', 'first']]);
   });
@@ -192,7 +200,8 @@ describe('what is wrong with definitions', () => {
 \t}
 }`,
       'd/b.yaml': 'services:\n  - port: eighty\n  - { name: a, meta: { "a b": x } }\nservise: true\n',
-      'd/c.hcl': 'service { name = "web" }',
+      'd/c.hcl': 'service {\n  name = "api"\n  check {\n    ttl = soon\n  }\n}',
+      'd/c1.hcl': 'services { name = "x" }\nservices { name = 1 }\nchecks {\n\ttll = "1m"\n}',
       'd/d.json': '{"service": {"name": "web" "port": 1}}',
       'odd.txt': '',
       'd/e.json': '[]',
@@ -210,12 +219,16 @@ describe('what is wrong with definitions', () => {
         /^d\/b\.yaml:3:22: services\[1\]\.meta: Invalid Service Meta: .*invalid characters$/,
       ),
       'd/b.yaml:4:1: servise: unknown key (did you mean service?)',
-      'd/c.hcl:1:1: HCL is not read: write it as JSON (consul takes that too) or YAML',
+      'd/c.hcl:4:11: expected a value, texts in quotes, found "soon"',
+      'd/c1.hcl:2:19: services[1].name: expected text, found 1',
+      'd/c1.hcl:2:19: services[1].name: a service needs a name',
+      'd/c1.hcl:3:8: checks[0]: a check needs an id or a name',
+      'd/c1.hcl:4:2: checks[0].tll: unknown key (did you mean ttl?)',
       expect.stringMatching(/^d\/d\.json:1:\d+: /),
       expect.stringMatching(/^d\/d\.json:1:\d+: /),
       'd/e.json:1:1: expected a mapping with service, services, check or checks',
       expect.stringMatching(/^none\.json:1:1: cannot be read: /),
-      'odd.txt:1:1: expected a file whose name ends with .json, .yaml or .yml',
+      'odd.txt:1:1: expected a file whose name ends with .json, .hcl, .yaml or .yml',
     ]);
   });
 
@@ -236,7 +249,12 @@ describe('what is wrong with definitions', () => {
       'check.ttl: expected a duration such as 10s or 1m30s, found "soon"',
     ],
     [{ check: { name: 'x', args: ['/bin/true'], interval: '1s' } }, 'check.args: programs may not be run'],
-    [{ check: { name: 'x', docker_container_id: 'x', ttl: '1s' } }, 'Docker checks are not supported'],
+    [
+      { check: { name: 'x', docker_container_id: 'x', args: ['a'], interval: '1s' } },
+      'check.args: programs may not be run',
+    ],
+    [{ check: { name: 'x', docker_container_id: 'x', interval: '1s' } }, 'TTL must be > 0 for TTL checks'],
+    [{ check: { name: 'x', udp: 'x:1' } }, 'check: Interval must be > 0 for'],
     [{ service: [] }, 'service: expected a mapping'],
     [{ services: {} }, 'services: expected a list'],
     [{ services: ['web'] }, 'services[0]: expected a mapping'],
