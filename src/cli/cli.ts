@@ -1,31 +1,42 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { jsonSchema } from '../config/json-schema.ts';
-import { check } from './check.ts';
-import { processContext, runConsul } from './consul/command.ts';
-import { KV_COMMANDS } from './consul/kv.ts';
-import { REGISTRY_COMMANDS } from './consul/registry.ts';
-import { SERVICE_COMMANDS } from './consul/services.ts';
-import { watch } from './consul/watch.ts';
-import { mysqlVipStatus } from './mysql-vip.ts';
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { runConsul } from './consul/command.ts';
 import { parsePid } from './pid-file.ts';
-import { type ReloadOptions, reload } from './reload.ts';
-import { run } from './run.ts';
+import type { ReloadOptions } from './reload.ts';
+import { SERVER_STATES } from './server-states.ts';
 import { version } from './version.ts';
 
 /** Exit codes: all is well, the configuration is not, the command line is not. */
 const GOOD = 0;
 const WRONG_USAGE = 2;
 
+// What a command needs is loaded when it is called: most need little of Vane, and all of it takes a second to load.
+
 /** What asks a registry: called as Consul's commands are, so that their words are not commander's to read. */
 const REGISTRY_CLIENTS: readonly (readonly [
   name: string,
   description: string,
-  commands: Parameters<typeof runConsul>[1],
+  load: () => Promise<Parameters<typeof runConsul>[1]>,
 ])[] = [
-  ['services', 'register, deregister and list services of a running registry', SERVICE_COMMANDS],
-  ['kv', 'read and write keys of a running registry: get, put, delete, export, import', KV_COMMANDS],
-  ['watch', 'follow keys, services, nodes, checks or events of a running registry', watch],
-  ['registry', 'save all that a running registry holds into a file, and restore it', REGISTRY_COMMANDS],
+  [
+    'services',
+    'register, deregister and list services of a running registry',
+    async () => (await import('./consul/services.ts')).SERVICE_COMMANDS,
+  ],
+  [
+    'kv',
+    'read and write keys of a running registry: get, put, delete, export, import',
+    async () => (await import('./consul/kv.ts')).KV_COMMANDS,
+  ],
+  [
+    'watch',
+    'follow keys, services, nodes, checks or events of a running registry',
+    async () => (await import('./consul/watch.ts')).watch,
+  ],
+  [
+    'registry',
+    'save all that a running registry holds into a file, and restore it',
+    async () => (await import('./consul/registry.ts')).REGISTRY_COMMANDS,
+  ],
 ];
 
 /** Runs one command line, without the names of Node and of the script. Resolves to the exit code; never rejects. */
@@ -44,6 +55,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     )
     .requiredOption(...file)
     .action(async (options: { file: string }) => {
+      const { run } = await import('./run.ts');
       code = await run(options.file);
     });
   program
@@ -51,6 +63,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .description('say what is wrong with a configuration; exit code 1 if anything is')
     .requiredOption(...file)
     .action(async (options: { file: string }) => {
+      const { check } = await import('./check.ts');
       code = await check(options.file);
     });
   const reloading = program
@@ -67,6 +80,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .action(async (options: ReloadOptions) => {
       const ways = [options.pid, options.pidfile, options.file].filter((way) => way !== undefined);
       if (ways.length !== 1) reloading.error('error: say which process: --pid, --pidfile or --file');
+      const { reload } = await import('./reload.ts');
       code = await reload(options);
     });
   program
@@ -77,9 +91,41 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .requiredOption(...file)
     .option('--json', 'as JSON')
     .action(async (options: { file: string; json?: true }) => {
+      const { mysqlVipStatus } = await import('./mysql-vip.ts');
       code = await mysqlVipStatus(options.file, options);
     });
-  for (const [name, description, commands] of REGISTRY_CLIENTS) {
+  program
+    .command('explain')
+    .description('say why the servers of a backend are in or out: what discovery, health and operators said')
+    .argument('<backend>')
+    .argument('[server]', 'its name or address')
+    .requiredOption(...file)
+    .option('--json', 'as JSON')
+    .action(async (backend: string, server: string | undefined, options: { file: string; json?: true }) => {
+      const { explain } = await import('./explain.ts');
+      code = await explain(backend, server, options);
+    });
+  program
+    .command('server')
+    .description('take a server out of use, gently (drain, maint), or put it back (ready)')
+    .argument('<backend/server>', 'a server by its name or address', (text) => {
+      if (/^[^/]+\/./.test(text)) return text;
+      throw new InvalidArgumentError('It is not BACKEND/SERVER.');
+    })
+    .addArgument(new Argument('<state>', 'what it is to be').choices(SERVER_STATES))
+    .requiredOption(...file)
+    .option('--reason <text>', 'why, for its history')
+    .action(
+      async (
+        target: string,
+        state: (typeof SERVER_STATES)[number],
+        options: { file: string; reason?: string },
+      ) => {
+        const { setServer } = await import('./server.ts');
+        code = await setServer(target, state, options);
+      },
+    );
+  for (const [name, description, load] of REGISTRY_CLIENTS) {
     program
       .command(name)
       .description(description)
@@ -87,13 +133,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
       .allowUnknownOption()
       .passThroughOptions()
       .action(async (words: readonly string[]) => {
-        code = await runConsul(name, commands, words, processContext());
+        const { processContext, runConsul } = await import('./consul/command.ts');
+        code = await runConsul(name, await load(), words, processContext());
       });
   }
   program
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
-    .action(() => console.log(JSON.stringify(jsonSchema(), null, 2)));
+    .action(async () => {
+      const { jsonSchema } = await import('../config/json-schema.ts');
+      console.log(JSON.stringify(jsonSchema(), null, 2));
+    });
   program
     .command('version')
     .description('print the version')

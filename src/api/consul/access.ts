@@ -42,9 +42,16 @@ export class Access {
     // All are compared, each in the same time whatever it is like, so that nothing can be learnt by trying.
     const grants = this.#tokens.filter(({ hash }) => timingSafeEqual(hash, shown));
     if (grants.length === 0) throw new Refusal(403, 'ACL not found');
-    return new Rights([...anonymousGrants(this.#config), ...grants.map(({ grant }) => grant)]);
+    const names = new Set(grants.map(({ grant }) => grant.name ?? grant.hash.slice(0, ACCESSOR_DIGITS)));
+    return new Rights(
+      [...anonymousGrants(this.#config), ...grants.map(({ grant }) => grant)],
+      [...names].join('+'),
+    );
   }
 }
+
+/** Enough of a hash to tell tokens apart, and too little to be of use to anybody. */
+const ACCESSOR_DIGITS = 8;
 
 interface Token {
   readonly hash: Buffer;

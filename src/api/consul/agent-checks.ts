@@ -39,7 +39,7 @@ function checks(api: ApiContext, call: Call): Answer {
 }
 
 async function register(api: ApiContext, call: Call): Promise<Answer> {
-  const body = decodeBody(call.body, CHECK);
+  const body = decodeBody(call.body, CHECK, api);
   if (body.Name === '') throw new Refusal(400, 'Missing check name');
   if (body.Status !== '' && !isCheckStatus(body.Status)) throw new Refusal(400, 'Bad check status');
   const problem = checkProblem(body);
@@ -73,7 +73,7 @@ async function deregister(api: ApiContext, call: Call): Promise<Answer> {
 }
 
 async function update(api: ApiContext, call: Call): Promise<Answer> {
-  const { Status, Output } = decodeBody(call.body, CHECK_UPDATE);
+  const { Status, Output } = decodeBody(call.body, CHECK_UPDATE, api);
   if (!isCheckStatus(Status)) throw new Refusal(400, `Invalid check status: '${Status}'`);
   return report(api, call, Status, Output);
 }

@@ -75,7 +75,7 @@ function contentHash(instance: Instance, datacenter: string): string {
 }
 
 async function register(api: ApiContext, call: Call): Promise<Answer> {
-  const body = decodeBody(call.body, SERVICE);
+  const body = decodeBody(call.body, SERVICE, api);
   const service = serviceRequest(body);
   const checks = checkRequests(api, body);
   vetRegistration(call.rights, api.registry.catalog, { service, checks });

@@ -23,9 +23,10 @@ export function callOf(
     },
     bytes,
     header: (name) => headerOf(request, name),
-    cause: {
-      by: `api ${clientOf(request)}`,
-      what: route.path.replace(/^\/v1\/|\/$/g, ''),
+    get cause() {
+      const { holder } = rights();
+      const token = holder === undefined ? '' : ` token ${holder}`;
+      return { by: `api ${clientOf(request)}${token}`, what: route.path.replace(/^\/v1\/|\/$/g, '') };
     },
     onGone: (fn) => {
       reply.raw.once('close', fn);

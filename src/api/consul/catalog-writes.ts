@@ -29,7 +29,7 @@ export function catalogWriteRoutes(api: ApiContext): readonly Route[] {
 }
 
 async function register(api: ApiContext, call: Call): Promise<Answer> {
-  const body = decodeBody(call.body, CATALOG_REGISTER);
+  const body = decodeBody(call.body, CATALOG_REGISTER, api);
   const { datacenter } = api.registry.catalog;
   checkDatacenter(body.Datacenter || call.query.get('dc'), datacenter);
   if (body.Node === '') throw new Refusal(500, 'Must provide node');
@@ -131,7 +131,7 @@ function catalogCheck(check: CatalogCheckBody, node: string): Omit<Unindexed<Che
 }
 
 async function deregister(api: ApiContext, call: Call): Promise<Answer> {
-  const body = decodeBody(call.body, CATALOG_DEREGISTER);
+  const body = decodeBody(call.body, CATALOG_DEREGISTER, api);
   checkDatacenter(body.Datacenter || call.query.get('dc'), api.registry.catalog.datacenter);
   if (body.Node === '') throw new Refusal(500, 'Must provide node');
   const request = {

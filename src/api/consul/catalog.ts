@@ -12,7 +12,7 @@ import { type Call, get, type Route } from './route.ts';
 export function catalogRoutes(api: ApiContext): readonly Route[] {
   const { catalog } = api.registry;
   return [
-    { ...get('/v1/catalog/datacenters', () => json([catalog.datacenter])), open: true },
+    { ...get('/v1/catalog/datacenters', () => json(datacenters(api))), open: true },
     get('/v1/catalog/services', (call) => services(api, call)),
     get('/v1/catalog/service/', (call) => {
       const service = required(call, 'Missing service name');
@@ -33,6 +33,11 @@ export function catalogRoutes(api: ApiContext): readonly Route[] {
     get('/v1/catalog/node/', (call) => node(api, call)),
     get('/v1/catalog/node-services/', (call) => nodeServices(api, call)),
   ];
+}
+
+/** The nearest first, as Consul has them. */
+function datacenters(api: ApiContext): readonly string[] {
+  return [api.registry.catalog.datacenter, ...(api.datacenters?.names ?? [])];
 }
 
 function nodes(api: ApiContext, call: Call): Promise<Answer> {

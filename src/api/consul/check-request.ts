@@ -18,17 +18,21 @@ export function isEmptyCheck(check: ServiceCheckBody): boolean {
 
 /** Consul's CheckType.Validate: undefined when the check is sound. */
 export function checkProblem(check: CheckKinds): string | undefined {
-  const probes = isScript(check) || check.HTTP !== '' || check.TCP !== '' || check.GRPC !== '';
+  const isUdp = check.UDP !== '';
+  const probes = isScript(check) || check.HTTP !== '' || check.TCP !== '' || isUdp || check.GRPC !== '';
   const alias = isAlias(check);
   if (check.Interval > 0 && check.TTL > 0) return 'Interval and TTL cannot both be specified';
-  if (probes && check.Interval <= 0) return 'Interval must be > 0 for Script, HTTP, or TCP checks';
+  if (probes && check.Interval <= 0) return isUdp ? NO_UDP_INTERVAL : NO_INTERVAL;
   if (probes && alias) return 'Interval cannot be set for Alias checks';
   if (alias && check.TTL > 0) return 'TTL must be not be set for Alias checks';
   if (!probes && !alias && check.TTL <= 0) return 'TTL must be > 0 for TTL checks';
   if (check.OutputMaxSize < 0) return 'MaxOutputMaxSize must be positive';
-  if (check.DockerContainerID !== '') return 'Docker checks are not supported';
   return headerProblem(check);
 }
+
+const NO_INTERVAL = 'Interval must be > 0 for Script, HTTP, or TCP checks';
+/** The words of the Consul that has UDP checks. */
+const NO_UDP_INTERVAL = 'Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks';
 
 /** What would break the request the check sends. */
 function headerProblem(check: CheckKinds): string | undefined {
@@ -55,7 +59,7 @@ export function checkRequest(
 ): CheckRequest {
   refuseControlCharacters({ 'check ID': id, 'check name': check.Name });
   const kind = kindOf(check);
-  if (kind.kind === 'script' && scriptChecks !== 'api') {
+  if ((kind.kind === 'script' || kind.kind === 'docker') && scriptChecks !== 'api') {
     throw new Refusal(
       500,
       "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",
@@ -87,6 +91,7 @@ function kindOf(check: CheckKinds): CheckKind {
   }
   if (check.TTL > 0) return { kind: 'ttl' };
   if (check.TCP !== '') return { kind: 'tcp', address: check.TCP };
+  if (check.UDP !== '') return { kind: 'udp', address: check.UDP };
   if (check.GRPC !== '') {
     return {
       kind: 'grpc',
@@ -96,7 +101,9 @@ function kindOf(check: CheckKinds): CheckKind {
     };
   }
   if (isAlias(check)) return { kind: 'alias', node: check.AliasNode, serviceId: check.AliasService };
-  return { kind: 'script', args: check.ScriptArgs ?? [], shell: check.Shell };
+  const program = { args: check.ScriptArgs ?? [], shell: check.Shell };
+  if (check.DockerContainerID === '') return { kind: 'script', ...program };
+  return { kind: 'docker', container: check.DockerContainerID, ...program };
 }
 
 /** What is left out stays 0: whoever runs the check knows the defaults. */

@@ -10,6 +10,7 @@ import type { Registry } from '../../registry/registry.ts';
 import type { Sessions } from '../../registry/sessions.ts';
 import type { Transactions } from '../../registry/transactions.ts';
 import type { Access } from './access.ts';
+import type { AgentCache } from './agent-cache.ts';
 import type { ProcessPort } from './agent-process.ts';
 import { type Answer, json } from './answer.ts';
 import type { ScriptChecks } from './check-request.ts';
@@ -39,6 +40,13 @@ export interface ApiContext {
   readonly scriptChecks: ScriptChecks;
   /** Only to tell whether there is such a thing; what a client may do is the call's {@link Call.rights}. */
   readonly access: Pick<Access, 'enabled'>;
+  /** Undefined: there is no other. */
+  readonly datacenters?: { readonly names: readonly string[] };
+  /** Warnings count as failures; by default as in Consul. */
+  readonly warningsFail?: boolean;
+  /** Unknown fields of bodies are passed over; by default refused, as in Consul. */
+  readonly lenientFields?: boolean;
+  readonly agentCache: AgentCache;
   readonly parked: ParkedQueries;
   readonly clock: Clock;
   readonly log: Log;
@@ -62,8 +70,7 @@ export async function indexed<T>(
   return json(encode(value), {
     'X-Consul-Effective-Consistency': options.consistency,
     ...headers,
-    // Every read is served from memory, so a cached one is always a fresh hit.
-    ...(options.cached ? { 'X-Cache': 'HIT', Age: '0' } : {}),
+    ...api.agentCache.headers(query, call.query, options),
   });
 }
 

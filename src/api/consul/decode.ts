@@ -14,8 +14,11 @@ export interface Field<T> {
   readonly item?: Field<unknown>;
   /** Of structs: what they have. */
   readonly fields?: Fields;
-  /** `at` is the path so far, in Go's spelling: `.Weights.Passing`. Throws {@link FieldError}. */
-  read(value: JsonValue, at: string): T;
+  /**
+   * `at` is the path so far, in Go's spelling: `.Weights.Passing`. Unknown fields are passed over where it is lenient.
+   * Throws {@link FieldError}.
+   */
+  read(value: JsonValue, at: string, lenient?: boolean): T;
 }
 
 export type Decoded<F> = F extends Field<infer T> ? T : never;
@@ -31,14 +34,14 @@ function mismatch(value: JsonValue, at: string, type: string): FieldError {
 function field<T>(
   type: string,
   zero: T,
-  read: (value: JsonValue, at: string) => T | typeof MISFIT,
+  read: (value: JsonValue, at: string, lenient: boolean) => T | typeof MISFIT,
 ): Field<T> {
   return {
     type,
     zero,
-    read(value, at) {
+    read(value, at, lenient = false) {
       if (value.kind === 'null') return zero;
-      const result = read(value, at);
+      const result = read(value, at, lenient);
       if (result === MISFIT) throw mismatch(value, at, type);
       return result;
     },
@@ -106,17 +109,17 @@ export const anything: Field<JsonValue> = field<JsonValue>(
 
 /** Null when absent or null, which Consul shows differently from an empty list. */
 export function list<T>(item: Field<T>): Field<readonly T[] | null> {
-  const read = (value: JsonValue, at: string) =>
-    value.kind === 'array' ? value.items.map((each) => item.read(each, at)) : MISFIT;
+  const read = (value: JsonValue, at: string, lenient: boolean) =>
+    value.kind === 'array' ? value.items.map((each) => item.read(each, at, lenient)) : MISFIT;
   return { ...field<readonly T[] | null>(`[]${item.type}`, null, read), item };
 }
 
 /** Null when absent or null. The result has no prototype: any key is just a key. */
 export function map<T>(item: Field<T>): Field<Readonly<Record<string, T>> | null> {
-  const read = (value: JsonValue, at: string) => {
+  const read = (value: JsonValue, at: string, lenient: boolean) => {
     if (value.kind !== 'object') return MISFIT;
     const result: Record<string, T> = Object.create(null);
-    for (const [name, each] of value.members) result[name] = item.read(each, at);
+    for (const [name, each] of value.members) result[name] = item.read(each, at, lenient);
     return result;
   };
   return { ...field<Readonly<Record<string, T>> | null>(`map[string]${item.type}`, null, read), item };
@@ -128,7 +131,7 @@ export function optional<T>(inner: Field<T>): Field<T | null> {
     ...inner,
     type: `*${inner.type}`,
     zero: null,
-    read: (value, at) => (value.kind === 'null' ? null : inner.read(value, at)),
+    read: (value, at, lenient) => (value.kind === 'null' ? null : inner.read(value, at, lenient)),
   };
 }
 
@@ -151,7 +154,7 @@ export function struct<F extends Fields>(
   // The table's keys and types are F's own: the one place where the checker cannot follow.
   const shaped = (values: Record<string, unknown>) => values as Struct<F>;
 
-  const read = (value: JsonValue, at: string) => {
+  const read = (value: JsonValue, at: string, lenient: boolean) => {
     if (value.kind !== 'object') return MISFIT;
     const result: Record<string, unknown> = { ...zeros };
     const aliased = new Map<string, unknown>();
@@ -160,12 +163,12 @@ export function struct<F extends Fields>(
       const alias = key === undefined ? other.get(name.toLowerCase()) : undefined;
       const target = key ?? alias;
       if (target === undefined) {
-        if (unknownFields === 'ignored') continue;
+        if (lenient || unknownFields === 'ignored') continue;
         throw new FieldError(`json: unknown field ${JSON.stringify(name)}`);
       }
       const definition = fields[target];
       if (definition === undefined) continue;
-      const read = definition.read(each, `${at === '' ? '' : at}.${target}`);
+      const read = definition.read(each, `${at === '' ? '' : at}.${target}`, lenient);
       if (key === undefined) aliased.set(target, read);
       else result[target] = read;
     }
@@ -186,12 +189,20 @@ export function fits(shape: Field<unknown>, value: JsonValue): boolean {
   }
 }
 
-/** Decodes a request body. Throws a 400 with Go's reason after `complaint`; an empty body is `EOF`. */
-export function decodeBody<T>(body: string, shape: Field<T>, complaint?: string): T {
+/**
+ * Decodes a request body. Throws a 400 with Go's reason after `complaint`; an empty body is `EOF`.
+ *
+ * @param options.lenientFields unknown fields are passed over
+ */
+export function decodeBody<T>(
+  body: string,
+  shape: Field<T>,
+  options: { readonly complaint?: string; readonly lenientFields?: boolean } = {},
+): T {
   try {
-    return shape.read(readJson(body), '');
+    return shape.read(readJson(body), '', options.lenientFields);
   } catch (error) {
     if (!(error instanceof FieldError || error instanceof JsonSyntaxError)) throw error;
-    throw decodeFailed(error.message, complaint);
+    throw decodeFailed(error.message, options.complaint);
   }
 }

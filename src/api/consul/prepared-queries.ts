@@ -87,7 +87,7 @@ function byId(api: ApiContext, id: string): PreparedQuery | undefined {
 
 /** Throws Consul's 500s. */
 function requestOf(api: ApiContext, call: Call): { id: string; request: PreparedQueryRequest } {
-  const body = decodeBody(call.body, QUERY);
+  const body = decodeBody(call.body, QUERY, api);
   checkDatacenter(call.query.get('dc'), api.registry.catalog.datacenter);
   const { Name, Session, Service, DNS, Template } = body;
   if (Template.Type !== '') throw invalid('Templates are not supported');
@@ -159,7 +159,7 @@ function execute(api: ApiContext, call: Call, name: string): Answer {
   if (!query) throw notFound();
   const { index, value } = catalog.entries(query.service);
   // Whoever takes the first of them does not always take the same one.
-  const chosen = [...shuffled(readable(call, chosenBy(query, value)), Math.random)];
+  const chosen = [...shuffled(readable(call, chosenBy(query, value, api.warningsFail)), Math.random)];
   return json({
     Service: query.service,
     Nodes: chosen.slice(0, limit).map(healthEntryJson),

@@ -13,12 +13,16 @@ export interface ReadOptions {
   readonly wait: number;
   readonly consistency: 'leader' | 'stale' | 'consistent';
   readonly cached: boolean;
+  /** What a cache has is not taken, only what is so now. */
+  readonly revalidate: boolean;
+  /** Oldest answer that is taken, ms; Infinity: any. */
+  readonly maxStale: number;
 }
 
 /** Reads `index`, `wait` and the consistency parameters. Throws Consul's 400s. */
 export function readOptions(query: URLSearchParams, cacheControl: string | undefined): ReadOptions {
-  checkCacheControl(cacheControl);
-  return { index: indexOf(query), wait: waitOf(query), ...consistencyOf(query) };
+  const revalidate = revalidates(cacheControl);
+  return { index: indexOf(query), wait: waitOf(query), revalidate, ...consistencyOf(query) };
 }
 
 /** The `wait` parameter, bounded as Consul bounds it. */
@@ -37,34 +41,53 @@ function indexOf(query: URLSearchParams): number {
   return Math.min(Number(given), Number.MAX_SAFE_INTEGER);
 }
 
-function consistencyOf(query: URLSearchParams): Pick<ReadOptions, 'consistency' | 'cached'> {
+function consistencyOf(query: URLSearchParams): Pick<ReadOptions, 'consistency' | 'cached' | 'maxStale'> {
   const consistent = query.has('consistent');
   const cached = query.has('cached');
   let stale = query.has('stale');
-  const maxStale = query.get('max_stale') ?? '';
-  if (maxStale !== '') {
-    const longest = parseGoDuration(maxStale);
-    if (longest === undefined) throw new Refusal(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`);
+  const given = query.get('max_stale') ?? '';
+  let maxStale = Number.POSITIVE_INFINITY;
+  if (given !== '') {
+    const longest = parseGoDuration(given);
+    if (longest === undefined) throw new Refusal(400, `Invalid max_stale value ${JSON.stringify(given)}`);
     stale ||= longest > 0;
+    if (longest > 0) maxStale = longest;
   }
-  for (const [given, name] of [
+  for (const [asked, name] of [
     [stale, 'stale'],
     [cached, 'cached'],
   ] as const) {
-    if (given && consistent) {
+    if (asked && consistent) {
       throw new Refusal(400, `Cannot specify ?${name} with ?consistent, conflicting semantics.`);
     }
   }
-  return { consistency: consistent ? 'consistent' : stale ? 'stale' : 'leader', cached };
+  return { consistency: consistent ? 'consistent' : stale ? 'stale' : 'leader', cached, maxStale };
 }
 
-/** Consul reads these directives as whole seconds and refuses anything else. */
-function checkCacheControl(header: string | undefined): void {
-  for (const directive of header?.split(',') ?? []) {
-    const [name = '', value = ''] = directive.trim().split('=', 2);
-    const counted = /^(?:max-age|stale-if-error|min-fresh)$/i.test(name.trim());
-    if (counted && !/^"?\d+"?$/.test(value.trim())) throw new Refusal(400, 'Invalid Cache-Control header.');
+/**
+ * Consul reads some of these directives as whole seconds, and refuses anything else with a 400. `must-revalidate`, which
+ * `max-age=0` is too, says that nothing out of a cache is taken.
+ */
+function revalidates(header: string | undefined): boolean {
+  let revalidate = false;
+  for (const directive of header?.toLowerCase().split(',') ?? []) {
+    const [name = '', value = ''] = directive.split('=', 2).map((part) => part.trim());
+    const counted = /^(?:max-age|stale-if-error|min-fresh)$/.test(name);
+    if (counted && !/^"?\d+"?$/.test(value)) throw new Refusal(400, 'Invalid Cache-Control header.');
+    revalidate ||= name === 'must-revalidate' || (name === 'max-age' && /^"?0+"?$/.test(value));
   }
+  return revalidate;
+}
+
+/** Parameters that do not decide what is answered, only when and how fresh it is. */
+const PASSING_PARAMETERS = ['index', 'wait', 'stale', 'consistent', 'cached', 'max_stale', 'dc'] as const;
+
+/** What makes two requests for the same path ask for the same. */
+export function lastingQuery(query: URLSearchParams): string {
+  const left = new URLSearchParams(query);
+  for (const name of PASSING_PARAMETERS) left.delete(name);
+  left.sort();
+  return left.toString();
 }
 
 /** Refuses another datacenter than this one; the name is compared exactly, and empty means this one. */

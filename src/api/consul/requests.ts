@@ -13,7 +13,7 @@ import {
 
 /**
  * The bodies Consul takes, field by field (Consul 1.9: agent/structs ServiceDefinition, CheckType,
- * CheckDefinition, RegisterRequest, DeregisterRequest). What is not listed is refused.
+ * CheckDefinition, RegisterRequest, DeregisterRequest; UDP is newer, of 1.13). What is not listed is refused.
  */
 export const WEIGHTS = struct('structs.Weights', { Passing: integer, Warning: integer });
 export const SERVICE_ADDRESS = struct('structs.ServiceAddress', { Address: text, Port: integer });
@@ -25,6 +25,7 @@ const CHECK_KINDS = {
   Method: text,
   Body: text,
   TCP: text,
+  UDP: text,
   Interval: duration,
   AliasNode: text,
   AliasService: text,
@@ -112,6 +113,7 @@ export const CATALOG_CHECK_DEFINITION = struct('structs.HealthCheckDefinition', 
   Method: text,
   Body: text,
   TCP: text,
+  UDP: text,
   Interval: duration,
   OutputMaxSize: integer,
   Timeout: duration,

@@ -6,6 +6,8 @@ type Policy = TokenGrant['policy'];
 
 /** What somebody may do: everything that any of the grants allows. */
 export class Rights {
+  /** The token's name, or what stands for it; undefined: none was shown. */
+  readonly holder: string | undefined;
   /** Everything, the process included. */
   readonly admin: boolean;
   /** Something can be seen: the nodes at least. */
@@ -18,7 +20,8 @@ export class Rights {
   readonly #ownKeys: Names;
   readonly #ownNodes: Names;
 
-  constructor(grants: readonly Omit<TokenGrant, 'hash'>[]) {
+  constructor(grants: readonly Omit<TokenGrant, 'hash'>[], holder?: string) {
+    this.holder = holder;
     const writing = grants.filter(({ policy }) => policy !== 'read');
     const has = (policy: Policy) => grants.some((grant) => grant.policy === policy);
     this.admin = has('admin');
@@ -39,8 +42,25 @@ export class Rights {
     return this.admin || this.#ownServices.has(fold(name));
   }
 
+  /** All services and keys there can be. */
+  get readsEverything(): boolean {
+    return this.admin || (this.#seenServices.hasAllUnder('') && this.#seenKeys.hasAllUnder(''));
+  }
+
+  /** The same, of all nodes. */
+  get writesEverything(): boolean {
+    return (
+      this.admin || [this.#ownServices, this.#ownKeys, this.#ownNodes].every((own) => own.hasAllUnder(''))
+    );
+  }
+
   readsKey(key: string): boolean {
     return this.admin || this.#seenKeys.has(key);
+  }
+
+  /** All keys that begin so, whether they are there or not. */
+  readsKeysUnder(prefix: string): boolean {
+    return this.admin || this.#seenKeys.hasAllUnder(prefix);
   }
 
   writesKey(key: string): boolean {

@@ -6,6 +6,7 @@ import { type Access, shownToken } from './access.ts';
 import { admit } from './admission.ts';
 import { type Answer, empty, text } from './answer.ts';
 import { callOf, headerOf } from './call.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { cleanPath, location, parseTarget } from './path.ts';
 import { refuseNamespace } from './query.ts';
 import { Refusal } from './refusal.ts';
@@ -19,6 +20,8 @@ export interface RouterOptions {
   readonly bindHost: string;
   readonly access: Access;
   readonly connections: Connections;
+  /** Undefined: there is no other datacenter. */
+  readonly elsewhere: Elsewhere | undefined;
   /** Bytes, for the complaint about more. */
   readonly maxBody: number;
   /** True once the server stops: every answer then ends its connection. */
@@ -141,13 +144,14 @@ class Router {
     const target = parseTarget(request.url);
     if (!handler || !target) return text(400, 'Bad Request');
     const query = new URLSearchParams(target.query);
-    const { access } = this.#options;
+    const { access, elsewhere } = this.#options;
     const token = shownToken(query, (name) => headerOf(request, name));
     const call = callOf(route, target.path, query, () => access.rightsOf(token), request, reply);
     try {
       if (!route.open) requireRights(route, request.method, call.rights);
       refuseNamespace(call.query, call.header('x-consul-namespace'));
-      return await handler(call);
+      const [path = ''] = request.url.split('?', 1);
+      return await (elsewhere?.answer(route, request.method, call, path) ?? handler(call));
     } catch (error) {
       return this.#failure(error, request);
     }

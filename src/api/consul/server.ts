@@ -5,11 +5,14 @@ import type { RegistryAccess } from '../../config/runtime/registry.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
+import type { Datacenters } from '../datacenters/datacenters.ts';
 import { HttpDoor } from '../http-door.ts';
 import { Access } from './access.ts';
+import { AgentCache } from './agent-cache.ts';
 import type { ProcessPort } from './agent-process.ts';
 import type { ScriptChecks } from './check-request.ts';
 import type { ApiContext, ChecksPort } from './context.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { ParkedQueries } from './parked-queries.ts';
 import { mount } from './router.ts';
 import { consulRoutes } from './routes.ts';
@@ -34,6 +37,11 @@ export interface ConsulApiOptions {
   readonly bind: BindAddress;
   /** Who may do what. */
   readonly access: RegistryAccess;
+  /** See {@link ApiContext}. */
+  readonly warningsFail?: boolean;
+  readonly lenientFields?: boolean;
+  /** Undefined: there is no other. */
+  readonly datacenters?: Datacenters;
   readonly clock: Clock;
   readonly log: Log;
   /** Undefined: nobody can reload or end the process over the API. */
@@ -87,10 +95,18 @@ class Server implements ConsulApi {
       connectionsPerClient: options.connectionsPerClient ?? 1_000,
     });
     mount(server, {
-      routes: consulRoutes({ ...options, access: this.#access, parked: this.#parked }),
+      routes: consulRoutes({
+        ...options,
+        access: this.#access,
+        parked: this.#parked,
+        agentCache: new AgentCache(),
+      }),
       bindHost: options.bind.host,
       access: this.#access,
       connections: this.#door.connections,
+      elsewhere:
+        options.datacenters &&
+        new Elsewhere({ ...options, datacenters: options.datacenters, parked: this.#parked }),
       maxBody: MAX_BODY,
       closing: () => this.#door.stopping,
       log: options.log,

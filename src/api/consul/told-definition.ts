@@ -4,7 +4,7 @@ import type { CatalogCheckDefinitionBody } from './requests.ts';
 
 /**
  * The definition of a check in the catalog, by which an external monitor (Consul's consul-esm) knows what to probe.
- * Undefined unless it is an HTTP or TCP check, the only kinds that such monitors run.
+ * Undefined unless it is an HTTP, TCP or UDP check, the only kinds that such monitors run.
  */
 export function toldDefinition(body: CatalogCheckDefinitionBody): CheckDefinition | undefined {
   const kind = kindOf(body);
@@ -23,8 +23,9 @@ export function toldDefinition(body: CatalogCheckDefinitionBody): CheckDefinitio
 }
 
 function kindOf(body: CatalogCheckDefinitionBody): CheckDefinition['kind'] | undefined {
-  const { HTTP: url, Method: method, Body, TLSSkipVerify: tlsSkipVerify, TCP: address } = body;
-  if (url === '') return address === '' ? undefined : { kind: 'tcp', address };
+  const { HTTP: url, Method: method, Body, TLSSkipVerify: tlsSkipVerify, TCP, UDP } = body;
+  if (url === '' && TCP !== '') return { kind: 'tcp', address: TCP };
+  if (url === '') return UDP === '' ? undefined : { kind: 'udp', address: UDP };
   const header: Record<string, readonly string[]> = Object.create(null);
   for (const [name, values] of Object.entries(body.Header ?? {})) header[name] = values ?? [];
   return { kind: 'http', url, method, header, body: Body, tlsSkipVerify };
@@ -40,6 +41,7 @@ export function toldDefinitionJson(definition: CheckDefinition | undefined): obj
     DeregisterCriticalServiceAfter: duration(deregisterCriticalServiceAfter),
   };
   if (kind.kind === 'tcp') json.TCP = kind.address;
+  if (kind.kind === 'udp') json.UDP = kind.address;
   if (kind.kind === 'http') {
     json.HTTP = kind.url;
     json.TLSSkipVerify = kind.tlsSkipVerify;

@@ -97,8 +97,9 @@ const OPS = list(
 export type TxnOpBody = NonNullable<Decoded<typeof OPS>>[number];
 
 /** The operations of a request's body. Throws a 400. */
-export function decodeTxn(body: string): readonly TxnOpBody[] {
-  return decodeBody(body, OPS, 'Failed to parse body') ?? [];
+export function decodeTxn(body: string, lenientFields?: boolean): readonly TxnOpBody[] {
+  const complaint = 'Failed to parse body';
+  return decodeBody(body, OPS, { complaint, ...(lenientFields ? { lenientFields } : {}) }) ?? [];
 }
 
 /** What the registry is asked to do; undefined for an operation that says nothing. Throws what is wrong with it. */

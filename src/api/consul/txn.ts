@@ -17,7 +17,7 @@ export function txnRoutes(api: ApiContext): readonly Route[] {
 }
 
 async function transact(api: ApiContext, call: Call): Promise<Answer> {
-  const bodies = decodeTxn(call.body);
+  const bodies = decodeTxn(call.body, api.lenientFields);
   if (bodies.length > MOST_OPERATIONS) {
     const what = `${bodies.length} > ${MOST_OPERATIONS}`;
     throw new Refusal(413, `Transaction contains too many operations (${what})`);

@@ -1,20 +1,19 @@
 import { once } from 'node:events';
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
-import { type Flags, wrong } from './flags.ts';
+import { type Environment, type RegistryAddress, registryAddress } from './address.ts';
+import type { Flags } from './flags.ts';
 
-const DEFAULT_ADDRESS = '127.0.0.1:8500';
 /** Until an answer is there in full, where nothing else is said, ms. */
 const ANSWER_WITHIN = 30_000;
 /** Without a byte in either direction, ms. */
 const SILENCE = 30_000;
 /** Bytes of an answer: the largest there can be are all keys with their values. */
 const LARGEST_ANSWER = 256 * 1024 * 1024;
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Request {
   readonly method: 'GET' | 'PUT' | 'DELETE';
@@ -40,20 +39,17 @@ export interface Reply {
  * UPSTREAM_TIMEOUT and UPSTREAM_PROTOCOL where the answer is none.
  */
 export class RegistryClient {
-  readonly #base: URL;
-  readonly #token: string | undefined;
+  readonly #address: RegistryAddress;
   readonly #clock: Clock;
 
-  constructor(options: { readonly base: URL; readonly token: string | undefined; readonly clock?: Clock }) {
-    this.#base = options.base;
-    this.#token = options.token;
+  constructor(options: { readonly address: RegistryAddress; readonly clock?: Clock }) {
+    this.#address = options.address;
     this.#clock = options.clock ?? systemClock;
   }
 
   /** As flags and, where they are silent, Consul's environment variables say. Throws REQUEST_INVALID. */
   static of(flags: Flags, env: Environment): RegistryClient {
-    const base = addressOf(flags.text('http-addr') || env.CONSUL_HTTP_ADDR || DEFAULT_ADDRESS);
-    return new RegistryClient({ base, token: flags.text('token') || env.CONSUL_HTTP_TOKEN || undefined });
+    return new RegistryClient({ address: registryAddress(flags, env) });
   }
 
   /** Throws UPSTREAM_PROTOCOL for any status but 200, with what was said. */
@@ -119,10 +115,14 @@ export class RegistryClient {
     const stopped = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     let sent: ClientRequest | undefined;
     try {
-      const asking = request(new URL(path + queryOf(query), this.#base), {
+      const { options, secure, token, datacenter: dc } = this.#address;
+      const asking = (secure ? httpsRequest : httpRequest)({
+        ...options,
         method,
+        path: path + queryOf({ ...query, dc }),
         headers: {
-          ...(this.#token === undefined ? {} : { 'X-Consul-Token': this.#token }),
+          ...(options.socketPath === undefined ? {} : { Host: 'localhost' }),
+          ...(token === undefined ? {} : { 'X-Consul-Token': token }),
           ...(stream ? { 'Content-Length': stream.size } : {}),
         },
         signal: stopped,
@@ -144,11 +144,11 @@ export class RegistryClient {
       return await read(answer);
     } catch (error) {
       if (late.signal.aborted) {
-        throw new VaneError('UPSTREAM_TIMEOUT', `${this.#base.origin} has not answered within ${within} ms`);
+        throw new VaneError('UPSTREAM_TIMEOUT', `${this.#address.text} has not answered within ${within} ms`);
       }
       if (signal?.aborted) throw signal.reason;
       if (error instanceof VaneError) throw error;
-      throw new VaneError('CONNECT_FAILED', `${this.#base.origin} cannot be asked: ${messageOf(error)}`, {
+      throw new VaneError('CONNECT_FAILED', `${this.#address.text} cannot be asked: ${messageOf(error)}`, {
         cause: error,
       });
     } finally {
@@ -159,17 +159,8 @@ export class RegistryClient {
   }
 
   #failure(what: string): VaneError {
-    return new VaneError('UPSTREAM_PROTOCOL', `${this.#base.origin} ${what}`);
+    return new VaneError('UPSTREAM_PROTOCOL', `${this.#address.text} ${what}`);
   }
-}
-
-/** `host:port`, or with `http://` before it. */
-function addressOf(text: string): URL {
-  const url = text.includes('://') ? text : `http://${text}`;
-  if (!URL.canParse(url)) throw wrong(`${JSON.stringify(text)} is no address such as ${DEFAULT_ADDRESS}`);
-  const parsed = new URL(url);
-  if (parsed.protocol !== 'http:') throw wrong(`${text}: only http:// can be asked`);
-  return parsed;
 }
 
 function queryOf(query: NonNullable<Request['query']>): string {

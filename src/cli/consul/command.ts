@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { ConfigError } from '../../config/problem.ts';
 import { asVaneError, messageOf, VaneError } from '../../core/errors.ts';
-import type { Environment } from './client.ts';
+import type { Environment } from './address.ts';
 import { wrong } from './flags.ts';
 
 /** What a command that asks a registry works with. */

@@ -17,7 +17,16 @@ export interface Flags {
 export type FlagKinds = Readonly<Record<string, 'text' | 'switch'>>;
 
 /** What every command takes that asks a registry. */
-export const REGISTRY_FLAGS = { 'http-addr': 'text', token: 'text' } as const;
+export const REGISTRY_FLAGS = {
+  'http-addr': 'text',
+  token: 'text',
+  'token-file': 'text',
+  datacenter: 'text',
+  'ca-file': 'text',
+  'client-cert': 'text',
+  'client-key': 'text',
+  'tls-server-name': 'text',
+} as const;
 
 /**
  * `-name value`, `-name=value`, `--name`, up to the first word that is no flag, or `--`. Throws REQUEST_INVALID.

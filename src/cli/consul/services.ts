@@ -127,10 +127,14 @@ function kindBody(kind: CheckKind): object {
     }
     case 'tcp':
       return { TCP: kind.address };
+    case 'udp':
+      return { UDP: kind.address };
     case 'grpc':
       return { GRPC: kind.target, GRPCUseTLS: kind.useTls, TLSSkipVerify: kind.tlsSkipVerify };
     case 'script':
       return { ScriptArgs: kind.args, Shell: kind.shell };
+    case 'docker':
+      return { DockerContainerID: kind.container, ScriptArgs: kind.args, Shell: kind.shell };
     case 'alias':
       return { AliasNode: kind.node, AliasService: kind.serviceId };
     case 'ttl':

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AgentCache } from '../../../src/api/consul/agent-cache.ts';
 import { ParkedQueries } from '../../../src/api/consul/parked-queries.ts';
 import type { Route } from '../../../src/api/consul/route.ts';
 import { consulRoutes } from '../../../src/api/consul/routes.ts';
@@ -70,6 +71,7 @@ describe.each(['nobody', 'other'])('%s', (who) => {
       checks: { ttlUpdate: async () => false, restart: () => {} },
       scriptChecks: 'off',
       access: { enabled: true },
+      agentCache: new AgentCache(),
       parked: new ParkedQueries({ catalog: registry.catalog, clock: systemClock, limit: 1 }),
       clock: systemClock,
       log: silentLog,
