@@ -1,4 +1,5 @@
 import type { Cancel } from '../core/clock.ts';
+import { isAsExpected } from './expectations.ts';
 import { fold } from './fold.ts';
 import { KvIndex, keyTopic, prefixTopic } from './kv-index.ts';
 import type { Check, Committed, Instance, RegistryNode, StoreSnapshot } from './model.ts';
@@ -199,8 +200,12 @@ export class Catalog implements CatalogReader {
    * is one that is known already, and does nothing. Returns what it did to the rows.
    */
   apply(committed: Committed): readonly Effect[] {
-    const { index, changes } = committed;
+    const { index, changes, expects = [] } = committed;
     if (index <= this.#index) return [];
+    if (!isAsExpected(this, expects)) {
+      this.#index = index;
+      return [];
+    }
     const touched = new Set<string>();
     const effects: Effect[] = [];
     for (const change of changes) {

@@ -8,11 +8,19 @@ type CheckEffect = Extract<Effect, { table: 'check' }>;
 /** Outputs can be long, and are in the catalog in full. */
 const OUTPUT_SHOWN = 200;
 
+/** What becomes of an instance with a warning. */
+export type OnWarning = 'still gets traffic' | 'gets no traffic';
+
 /**
  * One line for each thing that came, went or changed its status, with who asked for it. Outputs alone: none, nor
  * keys, which applications write as they please.
  */
-export function logCommit(log: Log, committed: Committed, effects: readonly Effect[]): void {
+export function logCommit(
+  log: Log,
+  committed: Committed,
+  effects: readonly Effect[],
+  onWarning: OnWarning,
+): void {
   const { by, what } = committed.cause;
   const gone = new Set(effects.flatMap(goneWithItsChecks));
   for (const effect of effects) {
@@ -30,7 +38,7 @@ export function logCommit(log: Log, committed: Committed, effects: readonly Effe
         break;
       }
       case 'check':
-        logCheck(log, effect, gone, { by, what });
+        logCheck(log, effect, gone, { by, what }, onWarning);
         break;
       case 'session': {
         const row = effect.after ?? effect.before;
@@ -49,7 +57,13 @@ export function logCommit(log: Log, committed: Committed, effects: readonly Effe
   }
 }
 
-function logCheck(log: Log, { before, after }: CheckEffect, gone: Set<string>, cause: object): void {
+function logCheck(
+  log: Log,
+  { before, after }: CheckEffect,
+  gone: Set<string>,
+  cause: object,
+  onWarning: OnWarning,
+): void {
   if (!after) {
     if (before && !ownersOf(before).some((owner) => gone.has(owner))) {
       log.info({ ...subject(before), ...cause }, 'check deregistered');
@@ -61,7 +75,7 @@ function logCheck(log: Log, { before, after }: CheckEffect, gone: Set<string>, c
   } else if (before.status !== after.status) {
     const output = after.output.slice(0, OUTPUT_SHOWN);
     const fields = { ...subject(after), from: before.status, to: after.status, output, ...cause };
-    if (after.status === 'warning') log.warn(fields, 'check warning: instance still gets traffic');
+    if (after.status === 'warning') log.warn(fields, `check warning: instance ${onWarning}`);
     else log.info(fields, 'check status changed');
   }
 }

@@ -1,6 +1,7 @@
 import type { Backlog } from './backlog.ts';
 import type { CommandQueue, Scope } from './command-queue.ts';
 import type { Commits, Growth } from './commits.ts';
+import { expectKey } from './expectations.ts';
 import { type KvWrite, planKvWrite } from './kv-plans.ts';
 import { bytesOf } from './kv-table.ts';
 import type { LockDelays } from './lock-delays.ts';
@@ -40,7 +41,9 @@ export class KeyValues {
         if (write.verb === 'lock' && delays.delays(write.key)) return false;
         const changes = planKvWrite(catalog, write);
         if (!changes) return false;
-        if (changes.length > 0) await commits.commit(changes, growthOf(catalog, changes), cause);
+        if (changes.length === 0) return true;
+        const expects = write.verb === 'delete-tree' ? [] : [expectKey(catalog, write.key)];
+        await commits.commit(changes, growthOf(catalog, changes), cause, { expects });
         return true;
       },
     );

@@ -1,3 +1,5 @@
+import type { Expectation } from './expectations.ts';
+
 /**
  * The registry's nouns. Field names are Consul's in camel case; what is optional in Consul's JSON is
  * optional here. Every value is immutable: a change replaces the whole object.
@@ -90,6 +92,7 @@ export type CheckKind =
       readonly tlsSkipVerify: boolean;
     }
   | { readonly kind: 'tcp'; readonly address: string }
+  | { readonly kind: 'udp'; readonly address: string }
   /** `host:port` or `host:port/service`. */
   | {
       readonly kind: 'grpc';
@@ -98,6 +101,13 @@ export type CheckKind =
       readonly tlsSkipVerify: boolean;
     }
   | { readonly kind: 'script'; readonly args: readonly string[]; readonly shell: string }
+  /** `container`: the id or the name of one that runs. */
+  | {
+      readonly kind: 'docker';
+      readonly container: string;
+      readonly args: readonly string[];
+      readonly shell: string;
+    }
   | { readonly kind: 'ttl' }
   /** `serviceId` empty: the whole node. */
   | { readonly kind: 'alias'; readonly node: string; readonly serviceId: string };
@@ -175,7 +185,8 @@ export type Change =
   | { readonly op: 'delete-node'; readonly node: string }
   | { readonly op: 'put-service'; readonly service: Unindexed<Instance> }
   | { readonly op: 'delete-service'; readonly node: string; readonly id: string }
-  | { readonly op: 'put-check'; readonly check: Unindexed<Check> }
+  /** `update`: only if it is there. What a check has found must not bring it back once somebody has removed it. */
+  | { readonly op: 'put-check'; readonly check: Unindexed<Check>; readonly update?: true | undefined }
   | { readonly op: 'delete-check'; readonly node: string; readonly id: string }
   | { readonly op: 'put-kv'; readonly entry: Unindexed<KvEntry> }
   | { readonly op: 'delete-kv'; readonly key: string }
@@ -194,11 +205,12 @@ export interface Cause {
   readonly what: string;
 }
 
-/** One atomic commit: all of `changes` took effect at `index`. */
+/** One atomic commit: all of `changes` took effect at `index`, or none if something was not as it was expected. */
 export interface Committed {
   readonly index: number;
   readonly changes: readonly Change[];
   readonly cause: Cause;
+  readonly expects?: readonly Expectation[] | undefined;
 }
 
 /** Everything a store holds. */

@@ -1,6 +1,7 @@
 import { VaneError } from '../core/errors.ts';
 import type { CommandQueue } from './command-queue.ts';
 import type { Commits } from './commits.ts';
+import { expectQueries } from './expectations.ts';
 import { fold } from './fold.ts';
 import type { Cause, PreparedQuery, Unindexed } from './model.ts';
 import type { CatalogReader } from './reader.ts';
@@ -72,7 +73,8 @@ export class PreparedQueries {
       const what = fold(taken.name) === fold(query.name) ? 'name' : 'ID';
       throw new VaneError('REGISTRY_INVALID', `name '${query.name}' aliases an existing query ${what}`);
     }
-    await commits.commit([{ op: 'put-query', query }], { rows, kvBytes: 0 }, cause);
+    const expects = [expectQueries(catalog)];
+    await commits.commit([{ op: 'put-query', query }], { rows, kvBytes: 0 }, cause, { expects });
   }
 
   #known(id: string): PreparedQuery {

@@ -103,7 +103,7 @@ export interface QueryReader {
 }
 
 /** The worst of the checks; none: passing. Any other word than Consul's three counts as critical. */
-export function aggregateStatus(checks: readonly Check[]): CheckStatus {
+export function aggregateStatus(checks: readonly Pick<Check, 'status'>[]): CheckStatus {
   let worst: CheckStatus = 'passing';
   for (const check of checks) {
     if (check.status === 'passing') continue;

@@ -28,9 +28,10 @@ import { fold } from './fold.ts';
 import { KeyValues } from './key-values.ts';
 import { LockDelays } from './lock-delays.ts';
 import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
-import type { Cause, Change, Check, CheckStatus, Committed, PutCheck } from './model.ts';
+import type { Cause, Change, Check, CheckStatus, Committed, PutCheck, StoreSnapshot } from './model.ts';
 import { NODE_MAINTENANCE, serviceMaintenance } from './names.ts';
 import { type OwnNode, planOwnNode } from './own-node.ts';
+import { planAgain } from './plan-again.ts';
 import { PreparedQueries } from './prepared-queries.ts';
 import type { CatalogReader } from './reader.ts';
 import { planRestore, type Restoration } from './restore-plan.ts';
@@ -42,6 +43,7 @@ import {
   type ServiceRegistration,
 } from './service-plans.ts';
 import { Sessions } from './sessions.ts';
+import { snapshotOf } from './snapshot-rows.ts';
 import type { RegistryStore } from './store.ts';
 import { Storing, type StoringState } from './storing.ts';
 import type { Effect } from './tables.ts';
@@ -54,6 +56,8 @@ export interface RegistryOptions {
   readonly node: OwnNode;
   /** Consul's `check_update_interval`, ms: about how late a changed output alone is committed. 0: at once. */
   readonly checkUpdateInterval?: number;
+  /** Instances with a warning get no traffic: only for what the log says of it. */
+  readonly warningsFail?: boolean;
   /** Rows of all kinds; what would go beyond is refused with REGISTRY_INVALID. */
   readonly maxRows?: number;
   /** Bytes of all keys and values together; what would go beyond is refused with REGISTRY_INVALID. */
@@ -135,6 +139,11 @@ export class Registry implements RegistryCommands, Part {
   async start(): Promise<void> {
     const { store, log } = this.#options;
     this.#unsubscribe = store.onCommitted((committed) => this.#onCommitted(committed));
+    store.attach?.({
+      self: this.#options.node.name,
+      snapshot: () => snapshotOf(this.#catalog),
+      reset: (snapshot) => this.#reset(snapshot),
+    });
     try {
       const snapshot = await store.load();
       this.#catalog.reset(snapshot);
@@ -253,7 +262,10 @@ export class Registry implements RegistryCommands, Part {
       async () => {
         const { changes, rows, kvBytes } = planRestore(this.#catalog, restoration);
         const growth = { rows: rows - this.#catalog.size, kvBytes: kvBytes - this.#catalog.kv.bytes };
-        return this.#commits.commit(changes, growth, cause, restoration.index + 1);
+        return this.#commits.commit(changes, growth, cause, {
+          least: restoration.index + 1,
+          mayBeVain: true,
+        });
       },
     );
   }
@@ -272,7 +284,7 @@ export class Registry implements RegistryCommands, Part {
     if (this.#state !== 'running') {
       return Promise.reject(new VaneError('STOPPING', 'the registry is not running'));
     }
-    return this.#queue.run(scope, work);
+    return this.#queue.run(scope, () => planAgain(work));
   }
 
   async #commit(plan: readonly Change[], cause: Cause): Promise<boolean> {
@@ -287,6 +299,12 @@ export class Registry implements RegistryCommands, Part {
     if (changes.length > 0) await this.#storing.after(this.#options.store.commitReports(changes, cause));
   }
 
+  /** What was missed, or had taken effect here alone, is as everybody has it. */
+  #reset(snapshot: StoreSnapshot): void {
+    this.#catalog.reset(snapshot);
+    this.sessions.restore();
+  }
+
   #onCommitted(committed: Committed): void {
     if (this.#early) {
       this.#early.push(committed);
@@ -294,10 +312,12 @@ export class Registry implements RegistryCommands, Part {
     }
     this.#commits.arrived(committed.changes);
     const effects = this.#catalog.apply(committed);
+    if (effects.length === 0) this.#commits.cameToNothing(committed.changes);
     for (const effect of effects) this.#forgetOutput(effect);
     this.#lockDelays.reflect(effects);
     this.sessions.reflect(effects);
-    logCommit(this.#options.log, committed, effects);
+    const onWarning = this.#options.warningsFail ? 'gets no traffic' : 'still gets traffic';
+    logCommit(this.#options.log, committed, effects, onWarning);
   }
 
   /** A kept output that has been committed, or overtaken, has had its time. */

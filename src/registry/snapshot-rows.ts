@@ -10,13 +10,12 @@ import type {
   Unindexed,
 } from './model.ts';
 import type { CatalogReader } from './reader.ts';
-import { isNumber, isString } from './stores/guards.ts';
+import { decodeEntry, readEntry, writtenEntry } from './stores/kv-text.ts';
 import {
   decodeCheck,
   decodeInstance,
   decodeNode,
   decodeQuery,
-  decoder,
   decodeSession,
   encodeRow,
 } from './stores/rows.ts';
@@ -94,23 +93,4 @@ export class RowsReader implements SnapshotRows {
         throw new VaneError('STORE_CORRUPT', `${what} is of no table that there is`);
     }
   }
-}
-
-/** JSON has no bytes: the value is in base64. */
-type WrittenEntry = Omit<Unindexed<KvEntry>, 'value'> & { readonly value: string };
-
-const decodeEntry = decoder<WrittenEntry>({
-  key: isString,
-  value: isString,
-  flags: (value): value is string => isString(value) && /^\d{1,20}$/.test(value),
-  lockIndex: isNumber,
-  session: isString,
-});
-
-function writtenEntry({ key, value, flags, lockIndex, session }: Unindexed<KvEntry>): WrittenEntry {
-  return { key, value: Buffer.from(value).toString('base64'), flags, lockIndex, session };
-}
-
-function readEntry({ key, value, flags, lockIndex, session }: WrittenEntry): Unindexed<KvEntry> {
-  return { key, value: Buffer.from(value, 'base64'), flags, lockIndex, session };
 }

@@ -1,5 +1,6 @@
 import type { Cancel } from '../core/clock.ts';
 import type { VaneError } from '../core/errors.ts';
+import type { Expectation } from './expectations.ts';
 import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from './model.ts';
 
 /**
@@ -19,8 +20,16 @@ export interface RegistryStore {
   readonly shared: boolean;
   /** Opens the store and returns all it holds. Rejects with STORE_CORRUPT rather than ever starting empty. */
   load(): Promise<StoreSnapshot>;
-  /** Commits `changes` atomically; resolves to the commit's index, which is `least` or more. */
-  commit(changes: readonly Change[], cause: Cause, least?: number): Promise<number>;
+  /**
+   * Commits `changes` atomically; resolves to the commit's index, which is `least` or more. A shared store passes
+   * `expects` on with the commit: whether it took effect is for those to say who fold it.
+   */
+  commit(
+    changes: readonly Change[],
+    cause: Cause,
+    least?: number,
+    expects?: readonly Expectation[],
+  ): Promise<number>;
   /**
    * Commits new states of checks that are there, and resolves to the commit's index. What a check has found must
    * not wait for a disk: what cannot be stored now takes effect all the same, is kept, and is stored with the next
@@ -35,5 +44,17 @@ export interface RegistryStore {
   /** Tries once more to store what is not; whether it went well is then in `trouble`. */
   settle(): Promise<void>;
   onCommitted(fn: (committed: Committed) => void): Cancel;
+  /** Of a shared store: whose rows it speaks for. To be told before {@link load}. */
+  readonly attach?: (host: StoreHost) => void;
   close(): Promise<void>;
+}
+
+/** What a shared store needs of those who fold its commits. */
+export interface StoreHost {
+  /** The node that this process speaks for. */
+  readonly self: string;
+  /** All rows as they are now, with what took effect here alone. */
+  snapshot(): StoreSnapshot;
+  /** Replaces all rows: commits were missed, or had not become those of everybody. */
+  reset(snapshot: StoreSnapshot): void;
 }

@@ -77,6 +77,7 @@ export class Tables {
       case 'put-check': {
         const rows = this.node(change.check.node);
         const before = rows?.checks.get(fold(change.check.id));
+        if (!before && change.update) return [];
         if (!rows || !hasOwner(rows, change.check) || (before && sameRow(before, change.check))) return [];
         const { node, id, status } = change.check;
         const effects = this.#putCheck(rows, stamped(change.check, before, index));

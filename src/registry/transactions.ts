@@ -3,8 +3,17 @@ import type { Backlog } from './backlog.ts';
 import { Catalog } from './catalog.ts';
 import type { CommandQueue, Scope } from './command-queue.ts';
 import type { Commits } from './commits.ts';
+import {
+  type Expectation,
+  expectCheck,
+  expectKey,
+  expectNode,
+  expectService,
+  expectTree,
+} from './expectations.ts';
 import type { LockDelays } from './lock-delays.ts';
 import type { Cause, Change, Indexed } from './model.ts';
+import type { CatalogReader } from './reader.ts';
 import { kvScope, sessionScope } from './scopes.ts';
 import { draftRows } from './txn-draft.ts';
 import { isRead, runOp, type TxnOp, type TxnRow } from './txn-ops.ts';
@@ -53,7 +62,9 @@ export class Transactions {
       async () => {
         const { outcome, changes, growth, base } = this.#try(ops);
         if (outcome.errors.length > 0 || changes.length === 0) return outcome;
-        const index = await this.#options.commits.commit(changes, growth, cause);
+        const index = await this.#options.commits.commit(changes, growth, cause, {
+          expects: expectationsOf(this.#options.catalog, ops),
+        });
         return { ...outcome, rows: outcome.rows.map((row) => committedAt(row, base, index)) };
       },
     );
@@ -103,6 +114,26 @@ export class Transactions {
       if (op.kind !== 'kv' || op.verb !== 'lock' || !this.#options.delays.delays(op.key)) return [];
       return [{ op: at, what: `failed to lock key ${JSON.stringify(op.key)} due to lock delay` }];
     });
+  }
+}
+
+/** All that the operations look at. */
+function expectationsOf(catalog: CatalogReader, ops: readonly TxnOp[]): Expectation[] {
+  return ops.map((op) => expectationOf(catalog, op));
+}
+
+function expectationOf(catalog: CatalogReader, op: TxnOp): Expectation {
+  switch (op.kind) {
+    case 'kv': {
+      const isTree = op.verb === 'get-tree' || op.verb === 'delete-tree';
+      return isTree ? expectTree(catalog, op.key) : expectKey(catalog, op.key);
+    }
+    case 'node':
+      return expectNode(catalog, op.node.node);
+    case 'service':
+      return expectService(catalog, op.node, op.service.id);
+    case 'check':
+      return expectCheck(catalog, op.node, op.check.id);
   }
 }
 

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CheckStatus, PutCheck } from '../../src/registry/model.ts';
 import type { RegistryStore } from '../../src/registry/store.ts';
 import { createMemoryStore } from '../../src/registry/stores/memory.ts';
 import { openSqliteStore } from '../../src/registry/stores/sqlite.ts';
+import { needs } from '../helpers/needs.ts';
+import { RedisServer } from '../helpers/redis-server.ts';
 import {
   CAUSE,
   checkRow,
@@ -28,6 +30,8 @@ import {
 let folder: string;
 let file: string;
 const open: RegistryStore[] = [];
+let redis: RedisServer;
+let prefixes = 0;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vane-store-kv-'));
@@ -61,9 +65,23 @@ const KINDS = {
       },
     };
   },
+  redis: () => {
+    const prefix = `vane-${prefixes++}`;
+    const first = redis.store(prefix);
+    open.push(first);
+    return {
+      start: () => first,
+      restart: async () => {
+        await first.close();
+        const again = redis.store(prefix);
+        open.push(again);
+        return again;
+      },
+    };
+  },
 };
 
-describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
+function conformance(kind: (typeof KINDS)[keyof typeof KINDS]): void {
   test('gives back every field of keys and sessions', async () => {
     const { start, restart } = kind();
     const store = start();
@@ -199,6 +217,16 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
       { numRuns: 60 },
     );
   });
+}
+
+describe('a memory store', () => conformance(KINDS.memory));
+describe('a sqlite store', () => conformance(KINDS.sqlite));
+needs('redis-server', 'redis-server').describe('a redis store', () => {
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+  conformance(KINDS.redis);
 });
 
 /** A file of version 1, as it was before there were sessions and keys. */

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type {
   Change,
   CheckDefinition,
@@ -28,6 +28,8 @@ import type {
 import type { RegistryStore } from '../../src/registry/store.ts';
 import { createMemoryStore } from '../../src/registry/stores/memory.ts';
 import { openSqliteStore } from '../../src/registry/stores/sqlite.ts';
+import { needs } from '../helpers/needs.ts';
+import { RedisServer } from '../helpers/redis-server.ts';
 import {
   CAUSE,
   checkRow,
@@ -55,6 +57,8 @@ const EMPTY: StoreSnapshot = {
 let folder: string;
 let file: string;
 const open: RegistryStore[] = [];
+let redis: RedisServer;
+let prefixes = 0;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vane-store-'));
@@ -88,6 +92,20 @@ const KINDS = {
       restart: async () => {
         await first.close();
         return sqlite();
+      },
+    };
+  },
+  redis: () => {
+    const prefix = `vane-${prefixes++}`;
+    const first = redis.store(prefix);
+    open.push(first);
+    return {
+      start: () => first,
+      restart: async () => {
+        await first.close();
+        const again = redis.store(prefix);
+        open.push(again);
+        return again;
       },
     };
   },
@@ -158,7 +176,7 @@ const FULL: Change[] = [
   putCheck('n1', 'node-check', undefined, { status: 'weird' }),
 ];
 
-describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
+function conformance(kind: (typeof KINDS)[keyof typeof KINDS]): void {
   test('starts empty, below the first commit', async () => {
     const store = kind().start();
     expect(await store.load()).toEqual({ ...EMPTY, index: 1 });
@@ -291,6 +309,16 @@ describe.each(Object.entries(KINDS))('a %s store', (_name, kind) => {
     await expect(before).resolves.toBeGreaterThan(1);
     await expect(store.commit([putNode('n2')], CAUSE)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
+}
+
+describe('a memory store', () => conformance(KINDS.memory));
+describe('a sqlite store', () => conformance(KINDS.sqlite));
+needs('redis-server', 'redis-server').describe('a redis store', () => {
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+  conformance(KINDS.redis);
 });
 
 describe('the SQLite file', () => {

@@ -67,6 +67,7 @@ const isHttp = fields<KindOf<'http'>>({
   tlsSkipVerify: isBoolean,
 });
 const isTcp = fields<KindOf<'tcp'>>({ kind: literal('tcp'), address: isString });
+const isUdp = fields<KindOf<'udp'>>({ kind: literal('udp'), address: isString });
 const isGrpc = fields<KindOf<'grpc'>>({
   kind: literal('grpc'),
   target: isString,
@@ -78,11 +79,20 @@ const isScript = fields<KindOf<'script'>>({
   args: listOf(isString),
   shell: isString,
 });
+const isDocker = fields<KindOf<'docker'>>({
+  kind: literal('docker'),
+  container: isString,
+  args: listOf(isString),
+  shell: isString,
+});
 const isTtl = fields<KindOf<'ttl'>>({ kind: literal('ttl') });
 const isAlias = fields<KindOf<'alias'>>({ kind: literal('alias'), node: isString, serviceId: isString });
 
 const isDefinition = fields<CheckDefinition>({
-  kind: oneOf(oneOf(oneOf(isHttp, isTcp), oneOf(isScript, isTtl)), oneOf(isAlias, isGrpc)),
+  kind: oneOf(
+    oneOf(oneOf(isHttp, isTcp), oneOf(isScript, isTtl)),
+    oneOf(oneOf(isAlias, isGrpc), oneOf(isUdp, isDocker)),
+  ),
   interval: isNumber,
   timeout: isNumber,
   ttl: isNumber,

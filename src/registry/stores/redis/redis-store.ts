@@ -1,0 +1,398 @@
+import { randomUUID } from 'node:crypto';
+import type { RedisAddress } from '../../../config/runtime/store.ts';
+import { type Cancel, type Clock, sleep } from '../../../core/clock.ts';
+import { Emitter } from '../../../core/emitter.ts';
+import { messageOf, VaneError } from '../../../core/errors.ts';
+import type { Log } from '../../../core/log.ts';
+import type { Expectation } from '../../expectations.ts';
+import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from '../../model.ts';
+import type { RegistryStore, StoreHost } from '../../store.ts';
+import { connectRedis, type RedisClient } from './clients.ts';
+import { storeKeys } from './keys.ts';
+import { CommitLog, type LogEntry } from './log.ts';
+import { isAbout, Outbox, type Unsent } from './outbox.ts';
+import { type Pending, PendingCommits } from './pending-commits.ts';
+import { putBackCommits, putBackRows } from './put-back.ts';
+import { RecentCommits } from './recent-commits.ts';
+import { Replay } from './replay.ts';
+
+export interface RedisStoreOptions {
+  readonly address: RedisAddress;
+  /** Of all keys: registries of different prefixes have nothing in common. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+/** For a command to be answered; after that Redis counts as away. */
+const COMMAND_MS = 3_000;
+/** How long one read waits for a commit to come: it costs a command each time. */
+const WAIT_MS = 2_000;
+/** After a failure, until the next attempt; doubled each time, up to the second one. */
+const SHORTEST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+/** For Redis to answer when a node starts: then it goes on without, until Redis is there. */
+const START_MS = 10_000;
+/** Commits until somebody writes a snapshot: whoever starts reads no more of them than about this. */
+const COMMITS_PER_SNAPSHOT = 10_000;
+/** A registry that begins again goes on past every index that anybody has seen. */
+const INDEXES_AHEAD = 1_000_000;
+
+/**
+ * A registry that several nodes share through Redis: a log of commits, which each node folds into its own catalog. Redis
+ * decides about their order and nothing else.
+ *
+ * While Redis is away, what a node changes about its own services and checks takes effect there alone and goes to all
+ * others afterwards; all else is refused with STORE_FAILED. A Redis that has lost commits gets back those that were
+ * acknowledged: the latest ones from the node that they came by, or, if it has lost everything, all rows.
+ */
+export class RedisStore implements RegistryStore {
+  readonly shared = true;
+  readonly #options: RedisStoreOptions;
+  readonly #random: () => number;
+  readonly #writer: RedisClient;
+  /** Blocked most of the time, waiting for the next commit. */
+  readonly #reader: RedisClient;
+  readonly #log: CommitLog;
+  readonly #committed = new Emitter<Committed>();
+  readonly #pending = new PendingCommits();
+  readonly #outbox = new Outbox();
+  readonly #recent = new RecentCommits();
+  readonly #closing = new AbortController();
+  #host: StoreHost | undefined;
+  /** The registry that this node follows; undefined: it has found none yet. */
+  #epoch: string | undefined;
+  /** The last commit taken in from the log. */
+  #index = 0;
+  #uid = '';
+  /** The highest index given out here, provisional ones included. */
+  #highest = 1;
+  #sinceSnapshot = 0;
+  /** Clock ms since when what is held may be out of date; undefined: it is not. */
+  #behindSince: number | undefined;
+  #trouble: VaneError | undefined;
+  #failures = 0;
+  #following: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: RedisStoreOptions) {
+    const { address, prefix, random = Math.random } = options;
+    this.#options = options;
+    this.#random = random;
+    this.#writer = connectRedis(address, 'vane-writer', COMMAND_MS, random);
+    this.#reader = connectRedis(address, 'vane-reader', WAIT_MS + COMMAND_MS, random);
+    this.#log = new CommitLog(this.#writer, storeKeys(prefix));
+    for (const client of [this.#writer, this.#reader]) {
+      // Commands that fail tell it as well, each to whoever sent it.
+      client.on('error', (error: Error) => this.#options.log.debug({ error: error.message }, 'redis'));
+    }
+  }
+
+  get trouble(): VaneError | undefined {
+    return this.#trouble;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** The connection for short commands that are about this registry, too. */
+  get client(): RedisClient {
+    return this.#writer;
+  }
+
+  /** Milliseconds since when commits of others may be missing here; 0: they are not. */
+  get behindMs(): number {
+    return this.#behindSince === undefined ? 0 : this.#options.clock.now() - this.#behindSince;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  attach = (host: StoreHost): void => {
+    this.#host = host;
+  };
+
+  /** Goes on without Redis when that does not answer in time: what this node registers then reaches it later. */
+  async load(): Promise<StoreSnapshot> {
+    const { clock, log } = this.#options;
+    const deadline = clock.now() + START_MS;
+    await Promise.allSettled([this.#writer.connect(), this.#reader.connect()]);
+    let snapshot: StoreSnapshot | undefined;
+    for (let pause = SHORTEST_PAUSE_MS; !snapshot; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+      try {
+        snapshot = await this.#begin();
+      } catch (thrown) {
+        if (thrown instanceof VaneError && thrown.code === 'STORE_CORRUPT') throw thrown;
+        this.#isAway(thrown);
+        if (clock.now() >= deadline || this.#closing.signal.aborted) break;
+        await sleep(clock, pause, this.#closing.signal);
+      }
+    }
+    if (!snapshot) log.error({}, 'registry starts without what is in Redis: Redis does not answer');
+    this.#following = this.#follow();
+    return snapshot ?? { index: 1, nodes: [], services: [], checks: [], sessions: [], kv: [], queries: [] };
+  }
+
+  commit(
+    changes: readonly Change[],
+    cause: Cause,
+    least = 0,
+    expects: readonly Expectation[] = [],
+  ): Promise<number> {
+    const own = expects.length === 0 && this.#isOwn(changes);
+    if (this.#trouble && own && !this.#isClosed) return this.#commitHere(changes, cause);
+    if (this.#trouble) return Promise.reject(this.#trouble);
+    return this.#send(changes, cause, least, expects);
+  }
+
+  commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number> {
+    const updates = reports.map((report): PutCheck => ({ ...report, update: true }));
+    if (this.#trouble && !this.#isClosed) return this.#commitHere(updates, cause);
+    return this.#send(updates, cause, 0, []);
+  }
+
+  /** It goes on trying by itself. */
+  async settle(): Promise<void> {}
+
+  onCommitted(fn: (committed: Committed) => void): Cancel {
+    return this.#committed.on(fn);
+  }
+
+  /** What is on its way gets there, unless Redis is away. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const late = new AbortController();
+    const given = sleep(this.#options.clock, this.#trouble ? 0 : COMMAND_MS, late.signal).catch(() => {});
+    await Promise.race([this.#pending.empty(), given]);
+    late.abort();
+    this.#closing.abort(new VaneError('STOPPING', 'the registry stops'));
+    this.#reader.disconnect();
+    await this.#following;
+    this.#pending.rejectAll(this.#unknownOutcome());
+    this.#writer.disconnect();
+  }
+
+  #isOwn(changes: readonly Change[]): boolean {
+    return this.#host !== undefined && isAbout(this.#host.self, changes);
+  }
+
+  /** Takes in all there is; founds the registry where there is none. */
+  async #begin(): Promise<StoreSnapshot> {
+    const { epoch } = await this.#log.where(0);
+    const found = epoch ?? (await this.#log.found(randomUUID(), 1));
+    const replay = await Replay.read(this.#log, this.#host?.self ?? '');
+    this.#stands(found, replay);
+    return replay.rows();
+  }
+
+  #stands(epoch: string, { index, uid }: Replay): void {
+    this.#epoch = epoch;
+    this.#index = index;
+    this.#uid = uid;
+    this.#highest = Math.max(1, index);
+    this.#isBack();
+  }
+
+  #send(
+    changes: readonly Change[],
+    cause: Cause,
+    least: number,
+    expects: readonly Expectation[],
+  ): Promise<number> {
+    const epoch = this.#epoch;
+    return new Promise((resolve, reject) => {
+      if (epoch === undefined || this.#isClosed) {
+        return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
+      }
+      if (this.#pending.isFull) {
+        return reject(new VaneError('STORE_FAILED', 'too many changes of the registry are waiting'));
+      }
+      const uid = randomUUID();
+      const pending: Pending = { uid, changes, cause, expects, resolve, reject, sent: 'not yet' };
+      this.#pending.add(pending);
+      // It resolves when the log has it in its turn, not when Redis says so.
+      this.#log.append(epoch, uid, { changes, cause, expects }, least).then(
+        (index) => {
+          pending.sent = index;
+        },
+        (thrown: unknown) => {
+          pending.sent = 'unknown';
+          this.#isAway(thrown);
+          this.#giveUp(pending);
+        },
+      );
+    });
+  }
+
+  /** What is this node's own takes effect all the same; whether all else is stored will be known when Redis is back. */
+  #giveUp(pending: Pending): void {
+    const { uid, changes, cause, expects, resolve, reject } = pending;
+    if (!this.#trouble || expects.length > 0 || !this.#isOwn(changes)) return;
+    if (!this.#pending.take(uid)) return;
+    if (this.#outbox.add({ uid, changes, cause })) resolve(this.#takeEffect(changes, cause));
+    else reject(this.#unknownOutcome());
+  }
+
+  #commitHere(changes: readonly Change[], cause: Cause): Promise<number> {
+    if (this.#outbox.add({ uid: randomUUID(), changes, cause })) {
+      return Promise.resolve(this.#takeEffect(changes, cause));
+    }
+    return Promise.reject(
+      new VaneError('STORE_FAILED', 'Redis is away, and too much has been registered here since'),
+    );
+  }
+
+  #takeEffect(changes: readonly Change[], cause: Cause): number {
+    this.#highest += 1;
+    this.#committed.emit({ index: this.#highest, changes, cause });
+    return this.#highest;
+  }
+
+  async #follow(): Promise<void> {
+    const { clock } = this.#options;
+    let pause = SHORTEST_PAUSE_MS;
+    let inStep = this.#trouble === undefined;
+    while (!this.#closing.signal.aborted) {
+      try {
+        if (!inStep) await this.#catchUp();
+        inStep = false;
+        for (;;) {
+          const entries = await this.#log.next(this.#reader, this.#index, WAIT_MS);
+          pause = SHORTEST_PAUSE_MS;
+          if (this.#closing.signal.aborted) return;
+          // What took effect here alone comes before what is in the log: all of it is to be read anew.
+          if (this.#trouble || !entries.every((entry) => this.#take(entry))) break;
+          this.#maybePublish();
+        }
+      } catch (thrown) {
+        if (this.#closing.signal.aborted) return;
+        inStep = false;
+        this.#isAway(thrown);
+        if (isTimeout(thrown)) this.#reader.disconnect(true);
+        const wait = pause * (0.5 + this.#random() / 2);
+        pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
+        await sleep(clock, wait, this.#closing.signal).catch(() => {});
+      }
+    }
+  }
+
+  /** False when commits are missing before it. */
+  #take({ index, after, uid, changes, cause, expects }: LogEntry): boolean {
+    if (index <= this.#index) return true;
+    if (after !== this.#index) return false;
+    this.#index = index;
+    this.#uid = uid;
+    this.#highest = Math.max(this.#highest, index);
+    this.#sinceSnapshot += 1;
+    const pending = this.#pending.take(uid);
+    if (pending) this.#recent.add({ uid, index, changes, cause, expects }, this.#options.clock.now());
+    // The writer's own objects: the registry knows its commits by them.
+    this.#committed.emit({ index, changes: pending?.changes ?? changes, cause, expects });
+    pending?.resolve(index);
+    return true;
+  }
+
+  /** After Redis was away, or commits are missing: goes on where it was if nothing has happened that forbids it. */
+  async #catchUp(): Promise<void> {
+    // Else it would be back for the moment until the next commit is waited for.
+    if (this.#reader.status !== 'ready') throw new Error(NOT_CONNECTED);
+    const { epoch, index, uid } = await this.#log.where(this.#index);
+    const isSame = epoch !== undefined && epoch === this.#epoch;
+    const hasLost =
+      !isSame || index < this.#index || (uid !== undefined && uid !== this.#uid && this.#uid !== '');
+    if (isSame && !hasLost && (uid ?? '') === this.#uid) {
+      for (;;) {
+        const entries = await this.#log.after(this.#index);
+        if (this.#outbox.size > 0 || !entries.every((entry) => this.#take(entry))) break;
+        if (entries.length > 0) continue;
+        this.#isBack();
+        this.#pending.settle(this.#index);
+        return;
+      }
+    }
+    await this.#readAnew(epoch, isSame ? hasLost : true);
+  }
+
+  /** Makes the registry in Redis whole again from what is here, and then takes it over as it is there. */
+  async #readAnew(found: string | undefined, hasLost: boolean): Promise<void> {
+    const host = this.#host;
+    if (!host) throw new VaneError('INTERNAL', 'the store has nobody to tell');
+    const { log } = this.#options;
+    const isOther = found !== this.#epoch;
+    const knew = this.#epoch !== undefined;
+    const epoch = found ?? (await this.#log.found(randomUUID(), this.#highest + INDEXES_AHEAD));
+    const replay = await Replay.read(this.#log, host.self);
+    if (hasLost && isOther && knew) {
+      log.error({}, 'redis has lost the registry: putting back what this node knows');
+      await putBackRows({ store: this.#log, epoch, replay }, host.snapshot(), host.self);
+    } else if (hasLost && knew) {
+      const missing = this.#recent.missingIn((uid) => replay.has(uid), replay.since);
+      await putBackCommits({ store: this.#log, epoch, replay, log }, missing);
+    }
+    for (;;) {
+      for (const unsent of this.#outbox.all()) await this.#sendLate(epoch, unsent);
+      await replay.goOn();
+      // What was changed here meanwhile has to be in there too, before what is here is replaced.
+      if (this.#outbox.size === 0) break;
+    }
+    this.#stands(epoch, replay);
+    host.reset(replay.rows());
+    this.#pending.settle(replay.index, (uid) => replay.has(uid));
+  }
+
+  async #sendLate(epoch: string, unsent: Unsent): Promise<void> {
+    const { uid, changes, cause } = unsent;
+    await this.#log.append(epoch, uid, { changes, cause, expects: [] }, 0);
+    this.#outbox.sent(unsent);
+  }
+
+  #maybePublish(): void {
+    const host = this.#host;
+    const epoch = this.#epoch;
+    if (!host || epoch === undefined || this.#sinceSnapshot < COMMITS_PER_SNAPSHOT) return;
+    this.#sinceSnapshot = 0;
+    const { log } = this.#options;
+    const snapshot = { ...host.snapshot(), index: this.#index };
+    this.#log.publish(epoch, snapshot).catch((thrown: unknown) => {
+      log.warn({ error: messageOf(thrown) }, 'snapshot of the registry was not written to Redis');
+    });
+  }
+
+  #isAway(thrown: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#failures += 1;
+    const message = `Redis: ${reasonOf(thrown)}`;
+    if (!this.#trouble) this.#options.log.error({ error: message }, 'registry in Redis cannot be reached');
+    this.#trouble = new VaneError('STORE_FAILED', message, { cause: thrown });
+    this.#behindSince ??= this.#options.clock.now();
+  }
+
+  #isBack(): void {
+    const after = Math.round(this.behindMs);
+    if (this.#trouble) this.#options.log.info({ after }, 'registry in Redis is reached again');
+    this.#trouble = undefined;
+    this.#behindSince = undefined;
+  }
+
+  #unknownOutcome(): VaneError {
+    return new VaneError('STORE_FAILED', 'the registry stops: it is not known whether this was stored');
+  }
+}
+
+const NOT_CONNECTED = 'not connected';
+
+/** The client says in terms of its own settings that there is no connection. */
+function reasonOf(thrown: unknown): string {
+  const message = messageOf(thrown);
+  return /enableOfflineQueue|maxRetriesPerRequest|Connection is closed/.test(message)
+    ? NOT_CONNECTED
+    : message;
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof Error && /timed out/i.test(thrown.message);
+}

@@ -1,0 +1,74 @@
+import { Catalog } from '../../catalog.ts';
+import type { StoreSnapshot } from '../../model.ts';
+import type { CatalogReader } from '../../reader.ts';
+import { snapshotOf } from '../../snapshot-rows.ts';
+import type { CommitLog, LogEntry } from './log.ts';
+
+/** The registry as it is in Redis, read beside the one that is in use. */
+export class Replay {
+  readonly #log: CommitLog;
+  readonly #catalog: Catalog;
+  /** The ids of all commits since the snapshot. */
+  readonly #uids = new Set<string>();
+  #since = 0;
+  #index = 0;
+  #uid = '';
+
+  private constructor(log: CommitLog, self: string) {
+    this.#log = log;
+    this.#catalog = new Catalog({ self, datacenter: '', onListenerError: () => {} });
+  }
+
+  /** Reads all there is. Rejects with STORE_FAILED when it changes faster than it can be read. */
+  static async read(log: CommitLog, self: string): Promise<Replay> {
+    const replay = new Replay(log, self);
+    const snapshot = await log.snapshot();
+    replay.#catalog.reset(snapshot);
+    replay.#since = snapshot.index;
+    replay.#index = snapshot.index;
+    await replay.goOn();
+    return replay;
+  }
+
+  /** The index of the snapshot it was read from: of commits up to that it knows no ids. */
+  get since(): number {
+    return this.#since;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  /** The id of the last commit; empty: there has been none since the snapshot. */
+  get uid(): string {
+    return this.#uid;
+  }
+
+  get catalog(): CatalogReader {
+    return this.#catalog;
+  }
+
+  has(uid: string): boolean {
+    return this.#uids.has(uid);
+  }
+
+  rows(): StoreSnapshot {
+    return { ...snapshotOf(this.#catalog), index: this.#index };
+  }
+
+  /** Reads what has come since. */
+  async goOn(): Promise<void> {
+    for (;;) {
+      const entries = await this.#log.after(this.#index);
+      for (const entry of entries) this.#take(entry);
+      if (entries.length === 0) return;
+    }
+  }
+
+  #take({ index, uid, changes, cause, expects }: LogEntry): void {
+    this.#catalog.apply({ index, changes, cause, expects });
+    this.#uids.add(uid);
+    this.#index = index;
+    this.#uid = uid;
+  }
+}
