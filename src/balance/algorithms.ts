@@ -1,19 +1,31 @@
-import type { BalanceAlgorithm } from '../config/runtime/backends.ts';
+import type { BalanceAlgorithm } from '../config/runtime/balance.ts';
 import type { Algorithm, AlgorithmDeps } from './algorithms/algorithm.ts';
+import { ConsistentHash } from './algorithms/consistent-hash.ts';
+import { First } from './algorithms/first.ts';
 import { LeastConnections } from './algorithms/least-connections.ts';
+import { MapHash } from './algorithms/map-hash.ts';
+import { PeakEwma } from './algorithms/peak-ewma.ts';
 import { RandomDraws } from './algorithms/random-draws.ts';
 import { RoundRobin } from './algorithms/round-robin.ts';
 import type { ServerSnapshot } from './server.ts';
 
-export type { Algorithm, AlgorithmDeps } from './algorithms/algorithm.ts';
+export type { Algorithm, AlgorithmDeps, Answered } from './algorithms/algorithm.ts';
 
 /** HAProxy configuration manual, section 4.2, `balance`. */
 export function createAlgorithm(config: BalanceAlgorithm, deps: AlgorithmDeps): Algorithm {
   switch (config.kind) {
+    // They differ in what weight a server comes with: see `static-rr` where weights are made.
     case 'roundrobin':
+    case 'static-rr':
       return new RoundRobin();
     case 'leastconn':
       return new LeastConnections(deps.load);
+    case 'first':
+      return new First(deps.load);
+    case 'peak-ewma':
+      return new PeakEwma(deps);
+    case 'hash':
+      return config.hash.type === 'consistent' ? new ConsistentHash(config.hash, deps) : new MapHash();
     case 'random':
       return new RandomDraws(config.draws, deps);
   }

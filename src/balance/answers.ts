@@ -7,6 +7,8 @@ export interface Candidate {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** Which instance it is, where a registry says so: see {@link serverId}. */
+  readonly instance?: string | undefined;
   readonly weight: number;
   readonly tier: number;
   readonly backup: boolean;
@@ -24,7 +26,7 @@ export interface Found {
 
 /** The last answer of each source, in the order in which sources count. */
 export class Answers {
-  readonly #bySource = new Map<string, ReadonlyMap<string, Candidate>>();
+  readonly #bySource = new Map<string, Map<string, Candidate>>();
   readonly #ranks = new Map<string, number>();
 
   /** Replaces the list of sources. Returns the ids about which something may have changed, sorted. */
@@ -41,11 +43,11 @@ export class Answers {
   /** Replaces the answer of one source. Returns the ids about which it now says something else, sorted. */
   put(source: string, candidates: readonly Candidate[]): readonly string[] {
     if (!this.#ranks.has(source)) return [];
-    const before = this.#bySource.get(source) ?? new Map<string, Candidate>();
+    const before = this.#of(source);
     const after = new Map<string, Candidate>();
     const changed: string[] = [];
     for (const candidate of candidates) {
-      const id = serverId(candidate.address, candidate.port);
+      const id = idOf(candidate);
       if (after.has(id)) continue;
       after.set(id, candidate);
       if (!same(before.get(id), candidate)) changed.push(id);
@@ -55,6 +57,26 @@ export class Answers {
       if (!after.has(id)) changed.push(id);
     }
     return changed.sort();
+  }
+
+  /**
+   * Changes the answer of one source: `said` are new or not as they were, `gone` are ids it has no longer. Returns what
+   * {@link put} does, in a time that depends on the change only.
+   */
+  patch(source: string, said: readonly Candidate[], gone: readonly string[]): readonly string[] {
+    if (!this.#ranks.has(source)) return [];
+    const answer = this.#of(source);
+    this.#bySource.set(source, answer);
+    const changed = new Set<string>();
+    for (const id of gone) {
+      if (answer.delete(id)) changed.add(id);
+    }
+    for (const candidate of said) {
+      const id = idOf(candidate);
+      if (!same(answer.get(id), candidate)) changed.add(id);
+      answer.set(id, candidate);
+    }
+    return [...changed].sort();
   }
 
   /** What the first source that has this server says of it; undefined: none has it. */
@@ -71,6 +93,10 @@ export class Answers {
     return this.#ranks.get(source) ?? this.#ranks.size;
   }
 
+  #of(source: string): Map<string, Candidate> {
+    return this.#bySource.get(source) ?? new Map<string, Candidate>();
+  }
+
   #ids(): readonly string[] {
     const ids = new Set<string>();
     for (const answer of this.#bySource.values()) {
@@ -78,6 +104,11 @@ export class Answers {
     }
     return [...ids].sort();
   }
+}
+
+/** The identity of the server that a candidate stands for. */
+export function idOf({ address, port, instance }: Candidate): string {
+  return serverId(address, port, instance);
 }
 
 function same(a: Candidate | undefined, b: Candidate): boolean {

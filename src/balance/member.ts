@@ -1,6 +1,14 @@
-import type { Candidate } from './answers.ts';
-import { type ServerSnapshot, sameTls, serverId } from './server.ts';
-import { isGone, newServerState, nextState, type ServerEvent, type ServerState, type Work } from './state.ts';
+import { type Candidate, idOf } from './answers.ts';
+import { type ServerSnapshot, sameSnapshot } from './server.ts';
+import {
+  isGone,
+  newServerState,
+  nextState,
+  type ServerEvent,
+  type ServerFacts,
+  type ServerState,
+  type Work,
+} from './state.ts';
 
 /** A server of a backend at one moment; a change makes a new object. */
 export interface Member {
@@ -23,7 +31,7 @@ export interface Transition {
   readonly from: Work | 'new';
   readonly to: Work | 'gone';
   /** Who brought it about. */
-  readonly source: 'discovery' | 'health' | 'operator' | 'drain';
+  readonly source: 'discovery' | 'health' | 'operator' | 'panic' | 'drain';
   readonly why: string;
   /** How a drain ended; undefined if none did, or if it was taken back. */
   readonly ended: 'idle' | 'deadline' | undefined;
@@ -37,21 +45,35 @@ export function downtime(member: Member, now: number): number {
   return member.earlierDowntime + spell;
 }
 
-/** A server that discovery has just found. */
-export function newMember(candidate: Candidate, name: string, why: string, now: number): Member {
+/** What a server is called, and its place among the others: see {@link ServerSnapshot}. */
+type Called = Pick<ServerSnapshot, 'name' | 'rank'>;
+
+/**
+ * A server that discovery has just found.
+ * @param operator what was said of it when it was there before
+ */
+export function newMember(
+  candidate: Candidate,
+  called: Called,
+  why: string,
+  now: number,
+  operator?: ServerFacts['operator'],
+): Member {
+  const state = newServerState(why, now, operator);
+  const open = state.work === 'open';
   return {
-    id: serverId(candidate.address, candidate.port),
-    snapshot: snapshotOf(candidate, name, 'open'),
-    state: newServerState(why, now),
+    id: idOf(candidate),
+    snapshot: snapshotOf(candidate, called, open ? 'open' : 'draining'),
+    state,
     downs: 0,
-    downSince: undefined,
+    downSince: open ? undefined : now,
     earlierDowntime: 0,
   };
 }
 
 /** The member with what a source now says of it; the same object when that is nothing new. */
-export function described(member: Member, candidate: Candidate, name: string): Member {
-  const snapshot = snapshotOf(candidate, name, member.snapshot.admission);
+export function described(member: Member, candidate: Candidate, called: Called): Member {
+  const snapshot = snapshotOf(candidate, called, member.snapshot.admission);
   return sameSnapshot(snapshot, member.snapshot) ? member : { ...member, snapshot };
 }
 
@@ -100,21 +122,10 @@ function causeOf(event: ServerEvent): Pick<Transition, 'source' | 'why' | 'ended
 
 function snapshotOf(
   candidate: Candidate,
-  name: string,
+  { name, rank }: Called,
   admission: ServerSnapshot['admission'],
 ): ServerSnapshot {
   const { address, port, weight, tier, backup, maxconn, tls } = candidate;
-  return { id: serverId(address, port), name, address, port, weight, tier, backup, maxconn, tls, admission };
-}
-
-/** Of one server: its address cannot differ. */
-function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
-  return (
-    a.name === b.name &&
-    a.weight === b.weight &&
-    a.tier === b.tier &&
-    a.backup === b.backup &&
-    a.maxconn === b.maxconn &&
-    sameTls(a.tls, b.tls)
-  );
+  const id = idOf(candidate);
+  return { id, name, address, port, weight, tier, backup, maxconn, tls, rank, admission };
 }

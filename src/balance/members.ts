@@ -1,7 +1,9 @@
 import { Answers, type Candidate, type Found } from './answers.ts';
+import { ChangeLog, type Changes } from './changes.ts';
 import { afterEvent, described, type Member, newMember, type Transition, transitionOf } from './member.ts';
 import { Names } from './names.ts';
-import type { ServerSnapshot } from './server.ts';
+import { RememberedModes } from './remembered-modes.ts';
+import { type ServerSnapshot, serverId } from './server.ts';
 import { isGone, type OperatorMode, type ServerEvent } from './state.ts';
 
 export type { Candidate } from './answers.ts';
@@ -28,8 +30,19 @@ export class Members {
   readonly #names = new Names();
   /** In the order in which they were first seen. */
   readonly #entries = new Map<string, Entry>();
+  /** Ids of those that drain. */
+  readonly #draining = new Set<string>();
+  readonly #changes = new ChangeLog();
+  readonly #modes = new RememberedModes();
   #snapshots: readonly ServerSnapshot[] = [];
   #stale = false;
+  #open = 0;
+  #panic = false;
+
+  /** How many take new work. */
+  get open(): number {
+    return this.#open;
+  }
 
   /**
    * Replaces the list of sources, in the order of the configuration: where two have the same server, the first
@@ -54,6 +67,20 @@ export class Members {
     return this.#reconcile(this.#answers.put(source, candidates), reasons, now);
   }
 
+  /**
+   * Takes what has changed of the answer of a source: `said` are new or not as they were, `gone` are ids it has no
+   * longer. Otherwise as {@link discover}, in a time that depends on the change only.
+   */
+  discoverChange(
+    source: string,
+    said: readonly Candidate[],
+    gone: readonly string[],
+    reasons: Reasons,
+    now: number,
+  ): readonly Transition[] {
+    return this.#reconcile(this.#answers.patch(source, said, gone), reasons, now);
+  }
+
   /** A server that is not (or no longer) known is passed over. */
   health(id: string, up: boolean, why: string, now: number): readonly Transition[] {
     return this.#tell(id, { kind: 'health', up, why }, now);
@@ -64,6 +91,12 @@ export class Members {
     return this.#tell(id, { kind: 'operator', mode, why }, now);
   }
 
+  /** So many of them are down, or no more, that health has no say; see `panic.ts`. */
+  panic(on: boolean, why: string, now: number): readonly Transition[] {
+    this.#panic = on;
+    return this.ids.flatMap((id) => this.#tell(id, { kind: 'panic', on, why }, now));
+  }
+
   /** The data plane holds no more work of it. Means nothing unless it is draining. */
   idle(id: string, now: number): readonly Transition[] {
     return this.#tell(id, { kind: 'idle' }, now);
@@ -71,15 +104,15 @@ export class Members {
 
   /** Ends the drains that are due. */
   tick(now: number): readonly Transition[] {
-    return [...this.#entries.keys()].flatMap((id) => this.#tell(id, { kind: 'tick' }, now));
+    return [...this.#draining].flatMap((id) => this.#tell(id, { kind: 'tick' }, now));
   }
 
   /** Clock ms of the next drain deadline; undefined: nothing drains. */
   nextDeadline(): number | undefined {
     let next: number | undefined;
-    for (const { member } of this.#entries.values()) {
-      const { drainDeadline } = member.state;
-      if (drainDeadline !== undefined && !(next !== undefined && next <= drainDeadline)) next = drainDeadline;
+    for (const id of this.#draining) {
+      const deadline = this.get(id)?.state.drainDeadline;
+      if (deadline !== undefined && !(next !== undefined && next <= deadline)) next = deadline;
     }
     return next;
   }
@@ -99,25 +132,45 @@ export class Members {
     return this.#snapshots;
   }
 
+  /** Whether there may be anything for {@link takeChanges}. */
+  get changed(): boolean {
+    return !this.#changes.empty;
+  }
+
+  /** Servers about which something may have changed since {@link takeChanges}, closed ones and those gone included. */
+  get changedIds(): readonly string[] {
+    return this.#changes.ids;
+  }
+
+  /** How {@link snapshots} have changed since this was last asked. */
+  takeChanges(): Changes {
+    return this.#changes.take((id) => visible(this.#entries.get(id)));
+  }
+
   /** Those that are not closed. Where there is one source, they are in order as they stand. */
   #inOrder(): readonly Entry[] {
     const entries: Entry[] = [];
     let sorted = true;
     let last = 0;
     for (const entry of this.#entries.values()) {
-      if (entry.member.state.work === 'closed') continue;
-      const rank = this.#answers.rank(entry.source);
-      if (rank < last) sorted = false;
-      last = rank;
+      const { state, snapshot } = entry.member;
+      if (state.work === 'closed') continue;
+      if (snapshot.rank < last) sorted = false;
+      last = snapshot.rank;
       entries.push(entry);
     }
     if (sorted) return entries;
-    return entries.sort((a, b) => this.#answers.rank(a.source) - this.#answers.rank(b.source));
+    return entries.sort((a, b) => a.member.snapshot.rank - b.member.snapshot.rank);
   }
 
   /** As first seen. */
   all(): readonly Member[] {
     return [...this.#entries.values()].map((entry) => entry.member);
+  }
+
+  /** Of {@link all}. */
+  get ids(): readonly string[] {
+    return [...this.#entries.keys()];
   }
 
   get(id: string): Member | undefined {
@@ -142,35 +195,57 @@ export class Members {
         );
     }
     // Names are let go of before any is taken, so that servers can swap theirs.
-    const renamed = new Set<string>();
+    const nameless = new Set<string>();
     for (const [id, { candidate }] of present) {
       const entry = this.#entries.get(id);
-      if (!entry || entry.candidate.name === candidate.name) continue;
-      this.#names.release(entry.member.snapshot.name);
-      renamed.add(id);
+      if (entry && !wantsName(entry, candidate)) continue;
+      if (entry) this.#names.release(entry.member.snapshot.name);
+      nameless.add(id);
     }
     for (const [id, found] of present) {
       const entry = this.#entries.get(id);
+      const name = nameless.has(id) ? this.#takeName(id, found.candidate, present) : undefined;
       if (entry) {
-        this.#describe(entry, found, renamed.has(id));
+        this.#describe(entry, found, name ?? entry.member.snapshot.name);
         transitions.push(...this.#tell(id, { kind: 'discovery', present: true, why: reasons.present }, now));
       } else {
-        transitions.push(this.#add(id, found, reasons.present, now));
+        transitions.push(this.#add(id, found, name ?? found.candidate.name, reasons.present, now));
       }
     }
     return transitions;
   }
 
-  #add(id: string, found: Found, why: string, now: number): Transition {
-    const member = newMember(found.candidate, this.#names.take(found.candidate.name, id), why, now);
-    this.#put({ ...found, member });
-    return { member, from: 'new', to: 'open', source: 'discovery', why, ended: undefined, at: now };
+  /** An instance that has moved takes its name with it: where it was, the name is not needed any more. */
+  #takeName(id: string, { name, address, port }: Candidate, present: ReadonlyMap<string, Found>): string {
+    const holder = this.#entries.get(this.#names.holder(name) ?? '');
+    if (holder && isAbsent(holder) && !present.has(holder.member.id)) {
+      const { member, candidate } = holder;
+      const { id: other, snapshot } = member;
+      this.#names.release(name);
+      const mine = this.#names.take(name, id, serverId(address, port));
+      const theirs = this.#names.take(name, other, serverId(candidate.address, candidate.port));
+      this.#put({ ...holder, member: { ...member, snapshot: { ...snapshot, name: theirs } } });
+      return mine;
+    }
+    return this.#names.take(name, id, serverId(address, port));
   }
 
-  #describe(entry: Entry, found: Found, renamed: boolean): void {
-    const { id, snapshot } = entry.member;
-    const name = renamed ? this.#names.take(found.candidate.name, id) : snapshot.name;
-    this.#put({ ...found, member: described(entry.member, found.candidate, name) });
+  #add(id: string, found: Found, name: string, why: string, now: number): Transition {
+    const operator = this.#modes.take(id, now);
+    const rank = this.#answers.rank(found.source);
+    const fresh = newMember(found.candidate, { name, rank }, why, now, operator);
+    const member = afterEvent(fresh, { kind: 'panic', on: this.#panic, why }, now, 0);
+    this.#put({ ...found, member });
+    const to = member.state.work;
+    const said = operator
+      ? ({ source: 'operator', why: operator.why } as const)
+      : ({ source: 'discovery', why } as const);
+    return { member, from: 'new', to, ...said, ended: undefined, at: now };
+  }
+
+  #describe(entry: Entry, found: Found, name: string): void {
+    const rank = this.#answers.rank(found.source);
+    this.#put({ ...found, member: described(entry.member, found.candidate, { name, rank }) });
   }
 
   #tell(id: string, event: ServerEvent, now: number): readonly Transition[] {
@@ -179,6 +254,7 @@ export class Members {
     const member = afterEvent(entry.member, event, now, entry.candidate.drain);
     if (member === entry.member) return [];
     this.#put({ ...entry, member });
+    if (isGone(member.state)) this.#modes.remember(id, member.state.facts.operator, now);
     const transition = transitionOf(entry.member, member, event, now);
     return transition ? [transition] : [];
   }
@@ -186,7 +262,12 @@ export class Members {
   /** Keeps it in the place it has had since it was first seen, or forgets it when it is gone. */
   #put(entry: Entry): void {
     const { id, state, snapshot } = entry.member;
+    const before = this.#entries.get(id);
     this.#stale = true;
+    this.#changes.note(id, visible(before));
+    this.#open += Number(state.work === 'open') - Number(before?.member.state.work === 'open');
+    if (state.work === 'draining') this.#draining.add(id);
+    else this.#draining.delete(id);
     if (isGone(state)) {
       this.#entries.delete(id);
       this.#names.release(snapshot.name);
@@ -194,6 +275,23 @@ export class Members {
       this.#entries.set(id, entry);
     }
   }
+}
+
+/** What the data plane is to know of it. */
+function visible(entry: Entry | undefined): ServerSnapshot | undefined {
+  return entry && entry.member.state.work !== 'closed' ? entry.member.snapshot : undefined;
+}
+
+function isAbsent({ member }: Entry): boolean {
+  return !member.state.facts.discovery.present;
+}
+
+/** Whether it is called something else from now on, or is back after another one has taken its name. */
+function wantsName(entry: Entry, candidate: Candidate): boolean {
+  return (
+    entry.candidate.name !== candidate.name ||
+    (isAbsent(entry) && entry.member.snapshot.name !== candidate.name)
+  );
 }
 
 /** A list of sources brings no new servers, it can only take some away. */

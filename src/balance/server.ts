@@ -5,7 +5,7 @@ import type { ServerTls } from '../config/runtime/servers.ts';
  * new work at all. Plain data, so that it can be sent to another process.
  */
 export interface ServerSnapshot {
-  /** Identity within the backend: `address:port`, IPv6 in brackets. Survives reloads and name changes. */
+  /** Identity within the backend: see {@link serverId}. Survives reloads. */
   readonly id: string;
   /** What people see in logs and metrics: the registry's instance id, else the address. Unique in the backend. */
   readonly name: string;
@@ -20,6 +20,8 @@ export interface ServerSnapshot {
   readonly maxconn: number;
   /** Undefined: connections go out in the clear. */
   readonly tls?: ServerTls | undefined;
+  /** Place of the entry of the configuration that it comes from: servers of lower ones come first. */
+  readonly rank: number;
   /** `open` takes new work; `draining` finishes what it has. A server absent from the list is gone. */
   readonly admission: 'open' | 'draining';
 }
@@ -32,12 +34,46 @@ export interface ServerSet {
   readonly servers: readonly ServerSnapshot[];
 }
 
-/** The identity of a server: `10.0.0.1:80`, `[::1]:80`. */
-export function serverId(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+/** What became of the servers of one backend with one revision. */
+export interface ServerChange {
+  readonly backend: string;
+  /** After the change, and before it: who knows another one has missed something, and needs the whole set. */
+  readonly revision: number;
+  readonly since: number;
+  /** Those that are new, or not as they were; new ones come after all others of their rank. */
+  readonly servers: readonly ServerSnapshot[];
+  /** Ids of those that are gone. */
+  readonly gone: readonly string[];
+}
+
+/**
+ * The identity of a server: `10.0.0.1:80`, `[::1]:80`; with the instance, where a registry says which one it is,
+ * `10.0.0.1:80/web-1`. So another instance that gets the same address and port is another server, with counters,
+ * a health and an operator's word of its own, and so is an instance that comes back on another port.
+ *
+ * @param instance what an instance is called by nobody but its address and port means nothing
+ */
+export function serverId(address: string, port: number, instance?: string): string {
+  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return instance === undefined || instance === where ? where : `${where}/${instance}`;
 }
 
 export function sameTls(a: ServerTls | undefined, b: ServerTls | undefined): boolean {
   if (!a || !b) return a === b;
   return a === b || (a.verify === b.verify && a.name === b.name && a.ca === b.ca);
+}
+
+/** Of one server: its address cannot differ. */
+export function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
+  return (
+    a === b ||
+    (a.name === b.name &&
+      a.weight === b.weight &&
+      a.tier === b.tier &&
+      a.backup === b.backup &&
+      a.maxconn === b.maxconn &&
+      a.rank === b.rank &&
+      a.admission === b.admission &&
+      sameTls(a.tls, b.tls))
+  );
 }

@@ -28,6 +28,8 @@ export interface ServerState {
   readonly work: Work;
   /** Clock ms of the last change of `work`. */
   readonly since: number;
+  /** So many servers are down that health has no say. */
+  readonly panic: boolean;
   /** Clock ms at which a drain is ended by force; undefined unless draining. */
   readonly drainDeadline: number | undefined;
 }
@@ -36,23 +38,25 @@ export type ServerEvent =
   | { readonly kind: 'discovery'; readonly present: boolean; readonly why: string }
   | { readonly kind: 'health'; readonly up: boolean; readonly why: string }
   | { readonly kind: 'operator'; readonly mode: OperatorMode; readonly why: string }
+  | { readonly kind: 'panic'; readonly on: boolean; readonly why: string }
   /** The data plane holds no more work of it. */
   | { readonly kind: 'idle' }
   /** Time passed: a drain that has met its deadline ends. */
   | { readonly kind: 'tick' };
 
-/** A server that discovery has just found: up until a check says otherwise, as HAProxy starts its servers. */
-export function newServerState(why: string, now: number): ServerState {
-  return {
-    facts: {
-      discovery: { present: true, why, since: now },
-      health: { up: true, why: 'not checked yet', since: now },
-      operator: { mode: 'ready', why: '', since: now },
-    },
-    work: 'open',
-    since: now,
-    drainDeadline: undefined,
-  };
+/**
+ * A server that discovery has just found: up until a check says otherwise, as HAProxy starts its servers, and ready
+ * unless an operator had said otherwise when it was there before.
+ */
+export function newServerState(
+  why: string,
+  now: number,
+  operator: ServerFacts['operator'] = { mode: 'ready', why: '', since: now },
+): ServerState {
+  const discovery = { present: true, why, since: now };
+  const facts = { discovery, health: { up: true, why: 'not checked yet', since: now }, operator };
+  const work = mayWork(facts, false) ? 'open' : 'closed';
+  return { facts, work, since: now, panic: false, drainDeadline: undefined };
 }
 
 /**
@@ -65,19 +69,19 @@ export function nextState(state: ServerState, event: ServerEvent, now: number, d
     const over = state.drainDeadline !== undefined && now >= state.drainDeadline;
     return over ? closed(state, now) : state;
   }
-  const facts = nextFacts(state.facts, event, now);
-  if (facts === state.facts) return state;
-  if (mayWork(facts)) {
-    if (state.work === 'open') return { ...state, facts };
-    return { facts, work: 'open', since: now, drainDeadline: undefined };
+  const panic = event.kind === 'panic' ? event.on : state.panic;
+  const facts = event.kind === 'panic' ? state.facts : nextFacts(state.facts, event, now);
+  if (facts === state.facts && panic === state.panic) return state;
+  const next = { ...state, facts, panic };
+  if (mayWork(facts, panic)) {
+    return state.work === 'open' ? next : { ...next, work: 'open', since: now, drainDeadline: undefined };
   }
-  if (state.work !== 'open') return { ...state, facts };
-  return { facts, work: 'draining', since: now, drainDeadline: now + drain };
+  return state.work === 'open' ? { ...next, work: 'draining', since: now, drainDeadline: now + drain } : next;
 }
 
-/** Whether the three facts together allow new work. */
-export function mayWork(facts: ServerFacts): boolean {
-  return facts.discovery.present && facts.health.up && facts.operator.mode === 'ready';
+/** Whether the three facts together allow new work; in a panic what health says does not count. */
+export function mayWork(facts: ServerFacts, panic: boolean): boolean {
+  return facts.discovery.present && (facts.health.up || panic) && facts.operator.mode === 'ready';
 }
 
 /** Nothing is known of it any more and it holds nothing: it can be forgotten. */
@@ -106,7 +110,7 @@ function closed(state: ServerState, now: number): ServerState {
 
 function nextFacts(
   facts: ServerFacts,
-  event: Exclude<ServerEvent, { kind: 'idle' | 'tick' }>,
+  event: Exclude<ServerEvent, { kind: 'idle' | 'tick' | 'panic' }>,
   now: number,
 ): ServerFacts {
   const said = { why: event.why, since: now };

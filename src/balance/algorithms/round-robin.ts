@@ -11,7 +11,6 @@ export class RoundRobin implements Algorithm {
   }
 
   pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
-    for (const turn of this.#turns.all) turn.candidate = accept(turn.server);
-    return this.#turns.next();
+    return this.#turns.next(accept);
   }
 }

@@ -1,85 +1,93 @@
 import type { ServerSnapshot } from '../server.ts';
+import { type Heaped, IndexedHeap } from './indexed-heap.ts';
 
-/** A server's place in the round. */
-export interface Turn {
+/** A server's place in the round. Its times are virtual: one unit is a turn for each unit of its weight. */
+interface Turn extends Heaped {
   server: ServerSnapshot;
-  /** Whether it takes part in the next choice; set by whoever asks for one. */
-  candidate: boolean;
-  /** Turns it is owed (above 0) or has had in advance (below 0): always within -1 … 1. */
-  credit: number;
+  /** Order among those whose times are level. */
+  order: number;
+  /** From when on it may have its next turn, and by when it should have had it. */
+  start: number;
+  finish: number;
 }
 
-/**
- * Sums of fractions are never exact: who lacks less than this to 0 is not in debt, and two turns that are due
- * within this part of each other are due together, so that the servers' order decides and not the noise.
- */
-const ROUNDING = 1e-9;
+/** Sums of fractions are never exact: times within this of each other are level. */
+const ROUNDING = 1e-10;
+/** Virtual time starts anew past this, so that it stays fine enough to tell heavy servers' turns apart. */
+const EPOCH = 1024;
 
 /**
- * Weighted round robin, as evenly spread as weights allow: worst-case fair queueing (WF2Q, Bennett and Zhang
- * 1996) with turns for packets. Every turn each candidate earns its share of one; whoever is not in debt may
- * be chosen, and of those the one whose turn is due first, which then pays for it. So over any number of turns
- * nobody is a whole turn ahead of its share or behind it.
+ * Weighted round robin, as evenly spread as weights allow: worst-case fair queueing (WF2Q+, Bennett and Zhang 1997)
+ * with turns for packets. Virtual time goes on by one turn's share with each turn; of those whose next turn may
+ * start, the one whose turn is due first has it. So over any number of turns nobody is a whole turn ahead of its
+ * share or behind it, whatever the weights. A turn costs O(log n), and those it is refused for O(log n) each.
  *
- * Credits count in turns of the server's own. Unlike those of nginx's smooth round robin, which count in total
- * weight, they stay right when weights change or a heavy server leaves: it takes nobody long to pay back or
- * to catch up.
+ * Whoever is refused keeps the turn that it is owed, and earns nothing more until it has had it.
  */
 export class Turns {
-  #all: readonly Turn[] = [];
+  #turns = new Map<string, Turn>();
+  /** Those whose next turn may start, and those who have had theirs in advance. */
+  #ready = new IndexedHeap<Turn>((a, b) => before(a, b, a.finish - b.finish));
+  #early = new IndexedHeap<Turn>((a, b) => before(a, b, a.start - b.start));
+  #now = 0;
+  #weights = 0;
 
-  get all(): readonly Turn[] {
-    return this.#all;
-  }
-
-  /** A new server starts owed nothing, so it gets its share from now on and no more. */
+  /** A new server is owed nothing: it gets its share from now on and no more. */
   rebuild(servers: readonly ServerSnapshot[]): void {
-    const before = new Map<string, Turn>();
-    for (const turn of this.#all) before.set(turn.server.id, turn);
-    this.#all = servers.map((server) => {
-      const turn = before.get(server.id);
-      if (!turn) return { server, candidate: false, credit: 0 };
-      turn.server = server;
-      return turn;
-    });
+    const turns = new Map<string, Turn>();
+    this.#ready = new IndexedHeap<Turn>((a, b) => before(a, b, a.finish - b.finish));
+    this.#early = new IndexedHeap<Turn>((a, b) => before(a, b, a.start - b.start));
+    this.#weights = 0;
+    for (const [order, server] of servers.entries()) {
+      // From here on, as if virtual time began now. What one has had in advance counts in turns of its own.
+      const known = this.#turns.get(server.id);
+      const ahead = known ? (known.start - this.#now) * known.server.weight : 0;
+      const start = ahead / server.weight;
+      turns.set(server.id, { server, order, start, finish: start + 1 / server.weight, at: -1 });
+      this.#weights += server.weight;
+    }
+    this.#turns = turns;
+    this.#now = 0;
+    for (const turn of turns.values()) this.#enter(turn);
   }
 
-  /** Takes the next turn among the candidates. */
-  next(): ServerSnapshot | undefined {
-    let weights = 0;
-    let due: Turn | undefined;
-    let dueIn = Infinity;
-    let solvent: Turn | undefined;
-    let solventIn = Infinity;
-    for (const turn of this.#all) {
-      if (!turn.candidate) continue;
-      const { weight } = turn.server;
-      weights += weight;
-      if (turn.credit >= -ROUNDING) {
-        const wait = (1 - turn.credit) / weight;
-        if (!due || wait < dueIn * (1 - ROUNDING)) {
-          due = turn;
-          dueIn = wait;
-        }
-      } else if (-turn.credit / weight < solventIn) {
-        solvent = turn;
-        solventIn = -turn.credit / weight;
-      }
+  /** Takes the next turn among those that `accept` allows. */
+  next(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
+    const allows = ({ server }: Turn) => accept(server);
+    let chosen = this.#ready.find(allows);
+    if (chosen) this.#ready.remove(chosen);
+    else {
+      // All that are left have been served in advance: time passes until the first has paid it back.
+      chosen = this.#early.find(allows);
+      if (!chosen) return undefined;
+      this.#early.remove(chosen);
+      this.#now = Math.max(this.#now, chosen.start);
     }
-    if (due) return this.#take(due, 1 / weights);
-    // All that are left have been served in advance: time passes until the first has paid it back.
-    return solvent && this.#take(solvent, 1 / weights + solventIn);
-  }
-
-  #take(chosen: Turn, time: number): ServerSnapshot {
-    chosen.credit -= 1;
-    for (const turn of this.#all) {
-      const earned = turn.server.weight * time;
-      // Never owed more than one turn: nobody is flooded to make up for a time when others were chosen.
-      if (turn.candidate) turn.credit = Math.min(1, turn.credit + earned);
-      // Out of the running it pays back, but earns nothing.
-      else if (turn.credit < 0) turn.credit = Math.min(0, turn.credit + earned);
+    const share = 1 / this.#weights;
+    // More than a turn late: it was out of the running, and that time is not made up for.
+    const late = chosen.finish < this.#now - share - ROUNDING;
+    chosen.start = (late ? this.#now : chosen.start) + 1 / chosen.server.weight;
+    chosen.finish = chosen.start + 1 / chosen.server.weight;
+    this.#now += share;
+    this.#enter(chosen);
+    for (let first = this.#early.first; first && this.#isReady(first); first = this.#early.first) {
+      this.#early.remove(first);
+      this.#ready.add(first);
     }
+    if (this.#now > EPOCH) this.rebuild([...this.#turns.values()].map(({ server }) => server));
     return chosen.server;
   }
+
+  #enter(turn: Turn): void {
+    if (this.#isReady(turn)) this.#ready.add(turn);
+    else this.#early.add(turn);
+  }
+
+  #isReady({ start }: Turn): boolean {
+    return start <= this.#now + ROUNDING;
+  }
+}
+
+function before(a: Turn, b: Turn, difference: number): boolean {
+  return Math.abs(difference) <= ROUNDING ? a.order < b.order : difference < 0;
 }

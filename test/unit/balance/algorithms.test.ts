@@ -2,20 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Algorithm, createAlgorithm, eligible } from '../../../src/balance/algorithms.ts';
 import { type ServerSnapshot, serverId } from '../../../src/balance/server.ts';
-import type { BalanceAlgorithm } from '../../../src/config/runtime/backends.ts';
+import type { BalanceAlgorithm } from '../../../src/config/runtime/balance.ts';
+import { generator, server } from '../../helpers/server-snapshot.ts';
 
 const all = () => true;
 
-/** A server that is called `name`; the name is its id too, so that picks read well. */
-function server(name: string, weight = 1, rest: Partial<ServerSnapshot> = {}): ServerSnapshot {
-  const where = { address: '10.0.0.1', port: 80 };
-  const plain = { tier: 0, backup: false, maxconn: 0, admission: 'open' } as const;
-  return { id: name, name, weight, ...where, ...plain, ...rest };
-}
-
 /** One server of each weight: a, b, c, … */
 function servers(...weights: number[]): ServerSnapshot[] {
-  return weights.map((weight, i) => server(String.fromCharCode(97 + i), weight));
+  return weights.map((weight, i) => server(String.fromCharCode(97 + i), { weight }));
 }
 
 function build(
@@ -25,21 +19,11 @@ function build(
 ): Algorithm {
   const algorithm = createAlgorithm(config, {
     random: deps.random ?? generator(1),
+    now: () => 0,
     load: (id) => deps.load?.get(id) ?? 0,
   });
   algorithm.rebuild(set);
   return algorithm;
-}
-
-/** Uniform numbers in [0, 1), the same ones every time (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function picks(algorithm: Algorithm, count: number, accept: (s: ServerSnapshot) => boolean = all): string[] {
@@ -66,34 +50,42 @@ function longestRun(ids: readonly string[]): number {
 describe('eligible', () => {
   test.each<[string, ServerSnapshot[], string[]]>([
     ['all that are open', servers(1, 2), ['a', 'b']],
-    ['no draining ones', [server('a', 1, { admission: 'draining' }), server('b')], ['b']],
+    ['no draining ones', [server('a', { weight: 1, admission: 'draining' }), server('b')], ['b']],
     ['none of weight 0', servers(0, 1), ['b']],
-    ['the lowest tier only', [server('a', 1, { tier: 20 }), server('b', 1, { tier: 10 })], ['b']],
+    [
+      'the lowest tier only',
+      [server('a', { weight: 1, tier: 20 }), server('b', { weight: 1, tier: 10 })],
+      ['b'],
+    ],
     [
       'the next tier when the lowest one has nobody open',
       [
-        server('a', 1, { tier: 1, admission: 'draining' }),
-        server('b', 0, { tier: 2 }),
-        server('c', 1, { tier: 3 }),
+        server('a', { weight: 1, tier: 1, admission: 'draining' }),
+        server('b', { weight: 0, tier: 2 }),
+        server('c', { weight: 1, tier: 3 }),
       ],
       ['c'],
     ],
     [
       'no backup while another server is open',
-      [server('a', 1, { backup: true }), server('b', 1, { tier: 9 })],
+      [server('a', { weight: 1, backup: true }), server('b', { weight: 1, tier: 9 })],
       ['b'],
     ],
     [
       'all backups once no other server is open',
-      [server('a', 0), server('b', 1, { backup: true }), server('c', 1, { backup: true })],
+      [
+        server('a', { weight: 0 }),
+        server('b', { weight: 1, backup: true }),
+        server('c', { weight: 1, backup: true }),
+      ],
       ['b', 'c'],
     ],
     [
       'the lowest tier of the backups',
-      [server('a', 1, { backup: true, tier: 2 }), server('b', 1, { backup: true, tier: 1 })],
+      [server('a', { weight: 1, backup: true, tier: 2 }), server('b', { weight: 1, backup: true, tier: 1 })],
       ['b'],
     ],
-    ['nobody', [server('a', 0), server('b', 1, { admission: 'draining' })], []],
+    ['nobody', [server('a', { weight: 0 }), server('b', { weight: 1, admission: 'draining' })], []],
   ])('%s', (_, set, ids) => {
     expect(eligible(set).map((s) => s.id)).toEqual(ids);
   });
@@ -167,7 +159,7 @@ describe('roundrobin', () => {
     expect(longestRun(picks(algorithm, 20, (s) => s.id !== 'a'))).toBeLessThanOrEqual(2);
   });
 
-  test('shares stay near the weights when servers are refused at random', () => {
+  test('refused at random, servers get between the share of the rest that is theirs and that of their weight: what they are owed they keep', () => {
     const weights = [10, 7, 3, 1];
     const random = generator(7);
     const algorithm = build(roundrobin, servers(...weights));
@@ -180,9 +172,11 @@ describe('roundrobin', () => {
       const picked = algorithm.pick((s) => allowed.some((other) => other.id === s.id));
       if (picked) got.set(picked.id, (got.get(picked.id) ?? 0) + 1);
     }
-    for (const [id, share] of fair) {
-      expect(got.get(id)).toBeGreaterThan(share * 0.97);
-      expect(got.get(id)).toBeLessThan(share * 1.03);
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    for (const { id, weight } of servers(...weights)) {
+      const [ofRest, ofAll] = [fair.get(id) ?? 0, (50_000 * weight) / sum];
+      expect(got.get(id)).toBeGreaterThan(Math.min(ofRest, ofAll) * 0.97);
+      expect(got.get(id)).toBeLessThan(Math.max(ofRest, ofAll) * 1.03);
     }
   });
 
@@ -255,8 +249,10 @@ describe('leastconn', () => {
   test('work that stays spreads by weight', () => {
     const load = new Map<string, number>();
     const algorithm = build(leastconn, servers(4, 2, 1), { load });
-    for (const id of Array.from({ length: 70 }, () => algorithm.pick(all)?.id ?? '-')) {
+    for (let i = 0; i < 70; i++) {
+      const id = algorithm.pick(all)?.id ?? '-';
       load.set(id, (load.get(id) ?? 0) + 1);
+      algorithm.loadChanged?.(id);
     }
     expect(Object.fromEntries(load)).toEqual({ a: 40, b: 20, c: 10 });
   });
@@ -304,6 +300,17 @@ test('every algorithm picks an accepted server whenever there is one, whatever h
   const config = fc.oneof(
     fc.constant<BalanceAlgorithm>({ kind: 'roundrobin' }),
     fc.constant<BalanceAlgorithm>({ kind: 'leastconn' }),
+    fc.constant<BalanceAlgorithm>({ kind: 'first' }),
+    fc.constant<BalanceAlgorithm>({ kind: 'peak-ewma' }),
+    fc
+      .record({
+        type: fc.constantFrom('map-based', 'consistent'),
+        function: fc.constant('sdbm' as const),
+        avalanche: fc.boolean(),
+        key: fc.constantFrom('id', 'addr', 'addr-port'),
+        balanceFactor: fc.constantFrom(0, 125),
+      })
+      .map((hash): BalanceAlgorithm => ({ kind: 'hash', by: { kind: 'source' }, hash })),
     fc.integer({ min: 1, max: 4 }).map((draws): BalanceAlgorithm => ({ kind: 'random', draws })),
   );
   const weights = fc.uniqueArray(
@@ -314,22 +321,33 @@ test('every algorithm picks an accepted server whenever there is one, whatever h
     { selector: ([name]) => name, maxLength: 8 },
   );
   const loads = fc.dictionary(fc.constantFrom(...'abcdefgh'), fc.nat({ max: 5 }));
-  const steps = fc.array(fc.tuple(fc.option(weights), loads, fc.subarray([...'abcdefgh'])), {
-    maxLength: 60,
-  });
+  const steps = fc.array(
+    fc.tuple(
+      fc.option(weights),
+      loads,
+      fc.subarray([...'abcdefgh']),
+      fc.option(fc.nat({ max: 2 ** 32 - 1 }), { nil: undefined }),
+    ),
+    {
+      maxLength: 60,
+    },
+  );
   fc.assert(
     fc.property(config, weights, steps, fc.integer(), (config, first, steps, seed) => {
       const load = new Map<string, number>();
-      let set = first.map(([name, weight]) => server(name, weight));
+      let set = first.map(([name, weight]) => server(name, { weight }));
       const algorithm = build(config, set, { random: generator(seed), load });
-      for (const [change, loads, accepted] of steps) {
+      for (const [change, loads, accepted, key] of steps) {
         if (change) {
-          set = change.map(([name, weight]) => server(name, weight));
+          set = change.map(([name, weight]) => server(name, { weight }));
           algorithm.rebuild(set);
         }
-        for (const [id, value] of Object.entries(loads)) load.set(id, value);
+        for (const [id, value] of Object.entries(loads)) {
+          load.set(id, value);
+          algorithm.loadChanged?.(id);
+        }
         const allowed = set.filter((s) => accepted.includes(s.id));
-        const picked = algorithm.pick((s) => accepted.includes(s.id));
+        const picked = algorithm.pick((s) => accepted.includes(s.id), key);
         if (allowed.length === 0) expect(picked).toBeUndefined();
         else expect(allowed).toContain(picked);
       }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Candidate, downtime, Members, type Transition } from '../../../src/balance/members.ts';
-import { serverId } from '../../../src/balance/server.ts';
+import { REMEMBERED_MS } from '../../../src/balance/remembered-modes.ts';
+import { type ServerSnapshot, serverId } from '../../../src/balance/server.ts';
 import type { OperatorMode, Work } from '../../../src/balance/state.ts';
 
 const SOURCES = ['a', 'b', 'c'];
@@ -12,6 +13,7 @@ const candidate: fc.Arbitrary<Candidate> = fc.record({
   name: fc.constantFrom('web', 'db', 'web@10.0.0.2:80'),
   address: fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3', '::1'),
   port: fc.constantFrom(80, 81),
+  instance: fc.constantFrom(undefined, undefined, 'i'),
   weight: fc.nat({ max: 3 }),
   tier: fc.nat({ max: 1 }),
   backup: fc.boolean(),
@@ -56,10 +58,11 @@ const step = fc.oneof(
 );
 
 /** Steps, each with the time that passes before it. */
-const steps = fc.array(fc.tuple(fc.nat({ max: 30 }), step), { maxLength: 50 });
+const wait = fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 30 }) }, fc.constant(REMEMBERED_MS));
+const steps = fc.array(fc.tuple(wait, step), { maxLength: 50 });
 
-function idOf({ address, port }: Candidate): string {
-  return serverId(address, port);
+function idOf({ address, port, instance }: Candidate): string {
+  return serverId(address, port, instance);
 }
 
 function apply(members: Members, step: Step, now: number, shuffled = false): readonly Transition[] {
@@ -94,6 +97,8 @@ class Model {
   #sources: readonly string[] = [];
   #answers: Record<string, readonly Candidate[]> = {};
   readonly servers = new Map<string, ModelServer>();
+  /** What operators said of servers that are gone, and until when that holds. */
+  readonly #remembered = new Map<string, { readonly mode: OperatorMode; readonly until: number }>();
   #now = 0;
 
   apply(step: Step, now: number): void {
@@ -127,8 +132,10 @@ class Model {
       const server = this.servers.get(id);
       if (server) server.said = said;
       else {
-        const fresh = { up: true, mode: 'ready', work: 'open', deadline: 0, downs: 0, downtime: 0 } as const;
-        this.servers.set(id, { said, ...fresh });
+        const before = this.#remembered.get(id);
+        const mode = before && now < before.until ? before.mode : 'ready';
+        const work = mode === 'ready' ? 'open' : 'closed';
+        this.servers.set(id, { said, up: true, mode, work, deadline: 0, downs: 0, downtime: 0 });
       }
     }
     for (const [id, server] of this.servers) {
@@ -139,7 +146,10 @@ class Model {
         server.deadline = now + server.said.drain;
         server.downs++;
       }
-      if (server.work === 'closed' && !present.has(id)) this.servers.delete(id);
+      if (server.work === 'closed' && !present.has(id)) {
+        this.servers.delete(id);
+        this.#remembered.set(id, { mode: server.mode, until: now + REMEMBERED_MS });
+      }
     }
   }
 }
@@ -163,12 +173,12 @@ test('members are what the model says, after any steps', () => {
         apply(members, step, now);
         model.apply(step, now);
         const expected = [...model.servers].map(([id, { said, work, deadline, downs, downtime }]) => {
-          const { name: _, drain: __, ...rest } = said;
+          const { name: _, drain: __, instance: ___, ...rest } = said;
           const until = work === 'draining' ? deadline : undefined;
           return [id, { ...rest, work, until, downs, downtime }];
         });
         const actual = [...members.all()].map((member) => {
-          const { id, name: _, admission: __, ...rest } = member.snapshot;
+          const { id, name: _, admission: __, rank: ___, tls: ____, ...rest } = member.snapshot;
           const { work, drainDeadline: until } = member.state;
           return [id, { ...rest, work, until, downs: member.downs, downtime: downtime(member, now) }];
         });
@@ -258,7 +268,57 @@ test('whatever is said twice changes nothing the second time, names included', (
   );
 });
 
-test('a server keeps its name for as long as nobody calls it anything else', () => {
+test('whoever hears of every change knows the same as whoever is shown all', () => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 8 }), (parts) => {
+      const members = new Members();
+      const known = new Map<string, ServerSnapshot>();
+      for (const steps of parts) {
+        run(steps, (step, now) => {
+          const before = members.snapshots();
+          apply(members, step, now);
+          if (members.snapshots() !== before) expect(members.changed).toBe(true);
+        });
+        const { servers, gone } = members.takeChanges();
+        for (const id of gone) expect(known.delete(id)).toBe(true);
+        for (const server of servers) {
+          expect(known.get(server.id)).not.toEqual(server);
+          known.set(server.id, server);
+        }
+        expect(members.changed).toBe(false);
+        expect(new Set(known.values())).toEqual(new Set(members.snapshots()));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('an answer by what has changed of it is as good as the whole', () => {
+  fc.assert(
+    fc.property(steps, (steps) => {
+      const members = new Members();
+      const other = new Members();
+      const last = new Map<string, readonly Candidate[]>();
+      run(steps, (step, now) => {
+        const expected = apply(members, step, now);
+        if (step.kind === 'sources')
+          for (const source of SOURCES) if (!step.keys.includes(source)) last.delete(source);
+        if (step.kind !== 'discover') expect(apply(other, step, now)).toEqual(expected);
+        else {
+          const there = new Set(step.answer.map(idOf));
+          const gone = (last.get(step.source) ?? []).map(idOf).filter((id) => !there.has(id));
+          expect(other.discoverChange(step.source, step.shuffled, gone, reasons, now)).toEqual(expected);
+          last.set(step.source, step.answer);
+        }
+        expect(other.all()).toEqual(members.all());
+        expect(other.snapshots()).toEqual(members.snapshots());
+        expect(other.open).toBe(other.all().filter(({ state }) => state.work === 'open').length);
+      });
+    }),
+  );
+});
+
+test('a server that is there keeps its name for as long as nobody calls it anything else', () => {
   fc.assert(
     fc.property(steps, (steps) => {
       const members = new Members();
@@ -268,12 +328,15 @@ test('a server keeps its name for as long as nobody calls it anything else', () 
         apply(members, step, now);
         model.apply(step, now);
         const next = new Map<string, readonly [string, string]>();
-        for (const { id, snapshot } of members.all()) {
+        for (const { id, snapshot, state } of members.all()) {
           const wanted = model.servers.get(id)?.said.name ?? '';
           const [wantedBefore, name] = called.get(id) ?? [];
-          if (wanted === wantedBefore) expect(snapshot.name).toBe(name);
-          expect(snapshot.name === wanted || snapshot.name.startsWith(`${wanted}@${id}`)).toBe(true);
-          next.set(id, [wanted, snapshot.name]);
+          const { present } = state.facts.discovery;
+          if (present && wanted === wantedBefore) expect(snapshot.name).toBe(name);
+          const where = serverId(snapshot.address, snapshot.port);
+          expect(snapshot.name === wanted || snapshot.name.startsWith(`${wanted}@${where}`)).toBe(true);
+          // One that is not there may lose it to one that is.
+          if (present) next.set(id, [wanted, snapshot.name]);
         }
         called = next;
       });

@@ -50,6 +50,7 @@ describe('an answer', () => {
         tier: 2,
         backup: true,
         maxconn: 9,
+        rank: 0,
         admission: 'open',
       },
     ]);
@@ -232,9 +233,9 @@ describe('several sources', () => {
     expect(names(members)).toEqual(['web-1', 'web-2', 'web-3']);
     members.discover('second', [at(2)], reasons, 3);
     expect(names(members)).toEqual(['web-2', 'web-1', 'web-3']);
-    // Draining, and of no source any more: last.
+    // Draining, and of no source any more: it stays where it was.
     members.setSources(['first'], 4);
-    expect(names(members)).toEqual(['web-1', 'web-3', 'web-2']);
+    expect(names(members)).toEqual(['web-1', 'web-2', 'web-3']);
   });
 });
 
@@ -259,6 +260,19 @@ describe('names', () => {
     expect(members.get(C)?.snapshot.name).toBe('web');
   });
 
+  test('go with an instance that moves, and come back with it', () => {
+    const old = at(1, { name: 'web', instance: 'web' });
+    const moved = at(1, { name: 'web', instance: 'web', port: 81 });
+    const members = membersOf(old);
+    members.discover('web', [moved], reasons, 1);
+    expect(members.all().map(({ id, snapshot }) => `${id} ${snapshot.name} ${snapshot.admission}`)).toEqual([
+      '10.0.0.1:80/web web@10.0.0.1:80 draining',
+      '10.0.0.1:81/web web open',
+    ]);
+    members.discover('web', [old], reasons, 2);
+    expect(names(members)).toEqual(['web', 'web@10.0.0.1:81']);
+  });
+
   test('can be swapped within one answer', () => {
     const members = membersOf(at(1, { name: 'blue' }), at(2, { name: 'green' }));
     members.discover('web', [at(1, { name: 'green' }), at(2, { name: 'blue' })], reasons, 1);
@@ -275,6 +289,67 @@ describe('names', () => {
     const members = membersOf(at(1, { name: 'web@10.0.0.3:80' }), at(2, { name: 'web' }));
     members.discover('web', [...[1, 2, 3].map((host) => at(host, { name: 'web' }))], reasons, 1);
     expect(new Set(names(members)).size).toBe(3);
+  });
+});
+
+describe('an instance', () => {
+  const blue = at(1, { name: 'blue', instance: 'blue' });
+  const green = at(1, { name: 'green', instance: 'green' });
+
+  test('that gets the address and port of another is another server, with nothing of its state', () => {
+    const members = membersOf(blue);
+    members.operator('10.0.0.1:80/blue', 'maint', 'deploy', 1);
+    members.health('10.0.0.1:80/blue', false, 'L4CON', 1);
+    expect(lines(members.discover('web', [green], reasons, 2))).toEqual([
+      'green new>open discovery: registered',
+    ]);
+    expect(members.get('10.0.0.1:80/green')).toMatchObject({ downs: 0, snapshot: { admission: 'open' } });
+  });
+
+  test('may share them with another', () => {
+    const members = membersOf(blue, green);
+    expect(names(members)).toEqual(['blue', 'green']);
+    members.discover('web', [green], reasons, 1);
+    expect(members.snapshots().map(({ admission }) => admission)).toEqual(['draining', 'open']);
+  });
+});
+
+describe('what an operator said of a server that is gone', () => {
+  /** Taken out at 1 and gone at 2. */
+  function gone(): Members {
+    const members = membersOf(at(1), at(2));
+    members.operator(A, 'maint', 'deploy', 1);
+    members.discover('web', [at(2)], reasons, 2);
+    members.idle(A, 2);
+    expect(members.get(A)).toBeUndefined();
+    return members;
+  }
+
+  test('holds when it is back within the hour', () => {
+    const members = gone();
+    expect(lines(members.discover('web', [at(1), at(2)], reasons, 3_600_001))).toEqual([
+      'web-1 new>closed operator: deploy',
+    ]);
+    expect(names(members)).toEqual(['web-2']);
+    expect(lines(members.operator(A, 'ready', 'done', 3_600_002))).toEqual([
+      'web-1 closed>open operator: done',
+    ]);
+  });
+
+  test('is forgotten after it, and with the thousandth that is gone after it', () => {
+    expect(lines(gone().discover('web', [at(1), at(2)], reasons, 3_600_002))).toEqual([
+      'web-1 new>open discovery: registered',
+    ]);
+    const members = gone();
+    const others = Array.from({ length: 1_000 }, (_, i) =>
+      at(9, { name: `o${i}`, port: 1_000 + i, drain: 0 }),
+    );
+    members.discover('web', others, reasons, 3);
+    for (const { port } of others) members.operator(`10.0.0.9:${port}`, 'drain', 'told', 4);
+    members.discover('web', [], reasons, 5);
+    expect(lines(members.discover('web', [at(1)], reasons, 6))).toEqual([
+      'web-1 new>open discovery: registered',
+    ]);
   });
 });
 

@@ -76,6 +76,8 @@ test('after any events the facts are the last ones told, and work agrees with th
     ready,
     { kind: 'idle' },
     { kind: 'tick' },
+    { kind: 'panic', on: true, why: '' },
+    { kind: 'panic', on: false, why: '' },
   );
   fc.assert(
     fc.property(
@@ -83,7 +85,7 @@ test('after any events the facts are the last ones told, and work agrees with th
       (steps) => {
         let state = newServerState('found', 0);
         let now = 0;
-        const told = { present: true, up: true, mode: 'ready' };
+        const told = { present: true, up: true, mode: 'ready', panic: false };
         for (const [step, wait] of steps) {
           now += wait;
           const before = state;
@@ -91,7 +93,11 @@ test('after any events the facts are the last ones told, and work agrees with th
           if (step.kind === 'discovery') told.present = step.present;
           if (step.kind === 'health') told.up = step.up;
           if (step.kind === 'operator') told.mode = step.mode;
-          expect(mayWork(state.facts)).toBe(state.work === 'open');
+          if (step.kind === 'panic') told.panic = step.on;
+          expect(mayWork(state.facts, state.panic)).toBe(state.work === 'open');
+          expect(state.work === 'open').toBe(
+            told.present && told.mode === 'ready' && (told.up || told.panic),
+          );
           expect(state.drainDeadline !== undefined).toBe(state.work === 'draining');
           if (before.work === 'closed') expect(state.work).not.toBe('draining');
         }

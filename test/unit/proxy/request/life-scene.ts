@@ -39,7 +39,7 @@ export class LifeScene {
     this.backend = new LiveBackend(backendConfig(backend), {
       clock: this.clock,
       random: () => 0,
-      events: { idle: () => {}, trouble: () => {} },
+      events: { idle: () => {}, trouble: () => {}, cut: () => {} },
     });
     this.backend.setServers(servers ?? [serverSnapshot('a'), serverSnapshot('b')]);
     this.site = {

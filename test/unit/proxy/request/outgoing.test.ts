@@ -109,3 +109,14 @@ describe('a client that names fields in Connection', () => {
     );
   });
 });
+
+test('only what a rule has changed is said to need another look', () => {
+  const vetted = (...rules: string[]) =>
+    sent(requestHead('GET', '/x?y', [['Host', 'a.example']]), { rules, forwardfor: true }).vetted;
+  expect(vetted()).toBe(true);
+  expect(vetted('deny if { path /other }')).toBe(true);
+  expect(vetted('set-header X-A b')).toBe(false);
+  expect(vetted('add-header X-A b')).toBe(false);
+  expect(vetted('del-header X-A')).toBe(false);
+  expect(vetted('set-path /z')).toBe(false);
+});
