@@ -1,26 +1,32 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Members, type Reasons, type Transition } from '../balance/members.ts';
-import type { ServerSet, ServerSnapshot } from '../balance/server.ts';
+import type { ServerChange, ServerSet } from '../balance/server.ts';
+import type { OperatorMode } from '../balance/state.ts';
 import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { AddressSource, DomainSource, ServerSource } from '../config/runtime/servers.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { DiscoveredSet } from '../discovery/discovered-set.ts';
+import { preferredSet } from '../discovery/address-preference.ts';
+import { type DiscoveredSet, idOf } from '../discovery/discovered-set.ts';
 import type { Subscription, Watchers } from '../discovery/watchers.ts';
-import type { ServerCheckTarget } from '../health/server-check.ts';
-import { addressCandidate, endpointCandidates } from './candidates.ts';
-import { DrainTally, logTransition } from './events.ts';
+import type { ServerCheckFacts, ServerCheckTarget } from '../health/server-check.ts';
+import { BackendNews } from './backend-news.ts';
+import { addressCandidate, changedCandidates, endpointCandidates } from './candidates.ts';
 import { Exclusions } from './exclusions.ts';
-import { Outage } from './outage.ts';
 
 export interface BackendControlDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly watchers: Watchers;
-  /** Its servers have changed: the checks of them may have to. Called before the data plane hears of it. */
-  readonly onMembers: () => void;
-  readonly publish: (set: ServerSet) => void;
+  /**
+   * Something about the servers with these ids has changed, or about all: the checks of them may have to. Called
+   * before the data plane hears of it.
+   */
+  readonly onMembers: (ids?: readonly string[]) => void;
+  readonly publish: (change: ServerChange) => void;
 }
+
+type HealthFacts = Pick<ServerCheckFacts, 'up' | 'why' | 'row'>;
 
 /** An entry of `servers` and, where it is a name, how it is followed. */
 interface Followed {
@@ -34,8 +40,7 @@ interface Followed {
  */
 export class BackendControl {
   readonly members = new Members();
-  readonly drains = new DrainTally();
-  readonly outage: Outage;
+  readonly news: BackendNews;
   config: BackendConfig;
   readonly #deps: BackendControlDeps;
   readonly #exclusions: Exclusions;
@@ -44,11 +49,12 @@ export class BackendControl {
   readonly #leaving = new Map<string, Followed>();
   /** Keys of those names. */
   readonly #awaited = new Set<string>();
+  /** The last answer to each name that its servers were brought in line with. */
+  readonly #answers = new Map<string, DiscoveredSet>();
   /** Changes that are to be told together, as they belong to one step; undefined: each at once. */
   #step: Transition[] | undefined;
-  #set: ServerSet;
-  /** The servers that the last change was about; the same array as long as nothing about them changes. */
-  #seen: readonly ServerSnapshot[] = [];
+  /** Rises with every change that is told. */
+  #revision = 0;
   /** Clock ms of the next end of a drain, and its timer. */
   #tickAt: number | undefined;
   #cancelTick: Cancel | undefined;
@@ -57,8 +63,7 @@ export class BackendControl {
     this.config = config;
     this.#deps = deps;
     this.#exclusions = new Exclusions(deps.log, config.name);
-    this.#set = { backend: config.name, revision: 0, servers: [] };
-    this.outage = new Outage(false, deps.clock.now());
+    this.news = new BackendNews(config.name, deps.clock, deps.log);
   }
 
   get name(): string {
@@ -67,7 +72,7 @@ export class BackendControl {
 
   /** What the data plane is to know of it. */
   get set(): ServerSet {
-    return this.#set;
+    return { backend: this.name, revision: this.#revision, servers: this.members.snapshots() };
   }
 
   /** Every name has been looked up at least once, whatever came of it. */
@@ -122,7 +127,8 @@ export class BackendControl {
     // Only now: what is known of a name lasts as long as somebody watches it.
     for (const subscription of replaced) subscription.unsubscribe();
     // Checks may have changed though no server has.
-    this.#deps.onMembers();
+    this.#inOneStep(() => this.#deps.onMembers());
+    this.#changed(this.#panicked());
   }
 
   /** Ends its look-ups and timers; its servers stay as they are. */
@@ -145,22 +151,35 @@ export class BackendControl {
   /** What the load balancer is to check itself. */
   *targets(): Iterable<ServerCheckTarget> {
     if (!this.checked) return;
-    for (const { id, snapshot } of this.members.all()) {
-      const check = this.#sourceOf(snapshot)?.check;
-      if (!check) continue;
-      const { address, port } = snapshot;
-      const { httpchk, timeout } = this.config;
-      // As in HAProxy, another port speaks in the clear.
-      const tls = check.port === undefined ? snapshot.tls : undefined;
-      yield { id: `${this.name}/${id}`, address, port, check, httpchk, tls, timeout: timeout.check };
+    for (const id of this.members.ids) {
+      const target = this.target(id);
+      if (target) yield target;
     }
   }
 
+  /** How a server is to be checked; undefined: not at all, or there is no such server. */
+  target(id: string): ServerCheckTarget | undefined {
+    const member = this.members.get(id);
+    const check = member && this.#sourceOf(id)?.check;
+    if (!check) return undefined;
+    const { address, port } = member.snapshot;
+    const { httpchk, timeout } = this.config;
+    // As in HAProxy, another port speaks in the clear.
+    const tls = check.port === undefined ? member.snapshot.tls : undefined;
+    return { id: `${this.name}/${id}`, address, port, check, httpchk, tls, timeout: timeout.check };
+  }
+
   /** Takes what checks say of a server; `undefined`: nothing checks it, so nothing speaks against it. */
-  health(id: string, facts: { readonly up: boolean; readonly why: string } | undefined): void {
+  health(id: string, facts: HealthFacts | undefined): void {
     const now = this.#deps.clock.now();
-    const { up, why } = facts ?? { up: true, why: 'not checked' };
+    const up = facts?.up ?? true;
+    const why = facts ? evidenceOf(facts) : 'not checked';
     this.#changed(this.members.health(id, up, why, now));
+  }
+
+  /** Takes what an operator says of a server. */
+  operator(id: string, mode: OperatorMode, why: string): void {
+    this.#changed(this.members.operator(id, mode, why, this.#deps.clock.now()));
   }
 
   /** The data plane holds no more work of it. */
@@ -198,69 +217,91 @@ export class BackendControl {
     for (const { source, subscription } of left) {
       subscription?.unsubscribe();
       this.#exclusions.forget(source.key);
+      this.#answers.delete(source.key);
     }
     this.#setSources();
   }
 
   /** What `act` changes is told as one change: a server that replaces another leaves no gap between them. */
   #inOneStep(act: () => void): void {
+    this.#changed(this.#gathered(act));
+  }
+
+  /** What `act` changes, before it is told to anyone. */
+  #gathered(act: () => void): readonly Transition[] {
     const step: Transition[] = [];
+    const outer = this.#step;
     this.#step = step;
     try {
       act();
     } finally {
-      this.#step = undefined;
-      this.#changed(step);
+      this.#step = outer;
     }
+    return step;
   }
 
   #configured(source: AddressSource): void {
     const reasons = { present: 'in the configuration', absent: () => 'removed from the configuration' };
-    this.#discovered(source, [addressCandidate(source)], reasons);
+    const now = this.#deps.clock.now();
+    this.#changed(this.members.discover(source.key, [addressCandidate(source)], reasons, now));
   }
 
   #subscribe(source: DomainSource): void {
-    const subscription = this.#deps.watchers.subscribe(source, (set) => this.#answered(source, set));
+    this.#answers.delete(source.key);
+    const { members } = this;
+    const subscription = this.#deps.watchers.subscribe(
+      source,
+      (set) => this.#answered(source, preferredSet(set, source.preference)),
+      (event) => this.news.heard(source.domain, event),
+      (endpoint) => members.get(idOf(endpoint))?.state.facts.health.up === false,
+    );
     this.#subscriptions.set(source.key, subscription);
   }
 
   #forget(key: string): readonly Subscription[] {
     const subscription = this.#subscriptions.get(key);
     this.#subscriptions.delete(key);
+    this.#answers.delete(key);
     return subscription ? [subscription] : [];
   }
 
-  #answered(source: DomainSource, { endpoints, excluded }: DiscoveredSet): void {
-    this.#exclusions.note(source.key, excluded);
-    const candidates = endpointCandidates(source, endpoints);
-    const reasons: Reasons = {
-      present: `found by ${source.domain}`,
-      absent: (id) => {
-        const gone = this.members.get(id)?.snapshot;
-        const left = excluded.find(({ address, port }) => address === gone?.address && port === gone.port);
-        return left?.why ?? `no longer found by ${source.domain}`;
-      },
-    };
-    if (this.#step || !this.#awaited.has(source.key)) {
-      this.#awaited.delete(source.key);
-      this.#discovered(source, candidates, reasons);
+  #answered(source: DomainSource, set: DiscoveredSet): void {
+    this.#exclusions.note(source.key, set.excluded);
+    const awaited = this.#awaited.delete(source.key);
+    if (this.#step || !awaited) {
+      this.#found(source, set);
       return;
     }
-    this.#awaited.delete(source.key);
     this.#inOneStep(() => {
-      this.#discovered(source, candidates, reasons);
+      this.#found(source, set);
       this.#letLeave();
     });
   }
 
-  #discovered(source: ServerSource, candidates: Parameters<Members['discover']>[1], reasons: Reasons): void {
-    const { clock } = this.#deps;
-    this.#changed(this.members.discover(source.key, candidates, reasons, clock.now()));
+  /** Many backends may follow a name that changes all the time: only what has changed of it is looked at. */
+  #found(source: DomainSource, set: DiscoveredSet): void {
+    const { members } = this;
+    const now = this.#deps.clock.now();
+    const reasons: Reasons = {
+      present: set.hint
+        ? `known from before the start, ${source.domain} has not resolved yet`
+        : `found by ${source.domain}`,
+      absent: (id) =>
+        set.excluded.find((excluded) => idOf(excluded) === id)?.why ?? `no longer found by ${source.domain}`,
+    };
+    const before = this.#answers.get(source.key);
+    this.#answers.set(source.key, set);
+    const change = before && changedCandidates(source, before, set);
+    this.#changed(
+      change
+        ? members.discoverChange(source.key, change.said, change.gone, reasons, now)
+        : members.discover(source.key, endpointCandidates(source, set), reasons, now),
+    );
   }
 
   /** Which entry of the configuration a server's check comes from: the first one that stands for it. */
-  #sourceOf(snapshot: ServerSnapshot): ServerSource | undefined {
-    const key = this.members.sourceOf(snapshot.id);
+  #sourceOf(id: string): ServerSource | undefined {
+    const key = this.members.sourceOf(id);
     const source = this.config.servers.find((one) => one.key === key);
     return source ?? (key === undefined ? undefined : this.#leaving.get(key)?.source);
   }
@@ -270,39 +311,28 @@ export class BackendControl {
       this.#step.push(...transitions);
       return;
     }
-    const servers = this.members.snapshots();
-    if (transitions.length === 0 && servers === this.#seen) return;
-    this.#seen = servers;
-    let open = 0;
-    for (const { admission } of servers) if (admission === 'open') open++;
-    for (const transition of transitions) {
-      this.drains.record(transition);
-      logTransition(this.#deps.log, this.name, transition, open);
-    }
-    this.#noteOutage(open);
-    // Checks may know of a new server already that it is down: then this comes back here before anything is told.
-    this.#deps.onMembers();
+    if (transitions.length === 0 && !this.members.changed) return;
+    // Checks may know of a new server already that it is down: then nobody is told that it is up.
+    const all = [...transitions, ...this.#gathered(() => this.#deps.onMembers(this.members.changedIds))];
+    all.push(...this.#panicked());
+    this.news.changed(this.members, all);
     this.#publish();
     this.#armTick();
   }
 
   #publish(): void {
-    const servers = this.members.snapshots();
-    if (servers === this.#set.servers) return;
-    this.#set = { backend: this.name, revision: this.#set.revision + 1, servers };
-    this.#deps.publish(this.#set);
+    const { servers, gone } = this.members.takeChanges();
+    if (servers.length === 0 && gone.length === 0) return;
+    const since = this.#revision++;
+    this.#deps.publish({ backend: this.name, revision: this.#revision, since, servers, gone });
   }
 
-  #noteOutage(open: number): void {
-    const { clock, log } = this.#deps;
-    const now = clock.now();
-    const { downs, since } = this.outage.read(now);
-    if (!this.outage.record(open > 0, now)) return;
-    if (open === 0) log.error({ backend: this.name }, `backend ${this.name} has no server available`);
-    else if (downs > 0) {
-      const seconds = Math.round((now - since) / 1000);
-      log.info({ backend: this.name, open, seconds }, `backend ${this.name} has a server again`);
-    }
+  /** Decides whether so few servers are up that all have to help. */
+  #panicked(): readonly Transition[] {
+    const { panicThreshold = 0 } = this.config;
+    if (panicThreshold === 0 && !this.news.panic.on) return [];
+    const change = this.news.judge(this.members.all(), panicThreshold);
+    return change ? this.members.panic(change.on, change.why, this.#deps.clock.now()) : [];
   }
 
   #armTick(): void {
@@ -320,4 +350,9 @@ export class BackendControl {
       this.#armTick();
     });
   }
+}
+
+/** What a check's verdict rests on: what it last found, and how often in a row. */
+function evidenceOf({ why, row }: HealthFacts): string {
+  return row > 1 ? `${why}, ${row} in a row` : why;
 }

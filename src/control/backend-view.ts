@@ -26,10 +26,10 @@ export function backendView(
   return {
     config: backend.config,
     counters,
-    ...backend.outage.read(now),
+    ...backend.news.outage.read(now),
     servers: servers.sort((a, b) => (a.snapshot.name < b.snapshot.name ? -1 : 1)),
     names: [...backend.names()].map(({ source, state }): NameView => {
-      const { servers: found, lastGood, error, results, kept } = state;
+      const { servers: found, lastGood, error, results, kept, held, stale, set } = state;
       return {
         domain: source.domain,
         resolvers: source.resolvers,
@@ -38,8 +38,12 @@ export function backendView(
         error: error && { code: error.code, message: error.message },
         results,
         kept,
+        held: held.length,
+        stale,
+        hint: set?.hint === true,
       };
     }),
-    drains: backend.drains.read(),
+    drains: backend.news.drains.read(),
+    panic: backend.news.panic.read(now),
   };
 }

@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Candidate } from '../balance/members.ts';
 import type { AddressSource, DomainSource } from '../config/runtime/servers.ts';
+import { type DiscoveredSet, idOf } from '../discovery/discovered-set.ts';
 import type { Endpoint } from '../discovery/resolution.ts';
+import { setDifference } from '../discovery/set-difference.ts';
 
 /** The server that an `address:` entry stands for. */
 export function addressCandidate(source: AddressSource): Candidate {
@@ -8,19 +11,53 @@ export function addressCandidate(source: AddressSource): Candidate {
   return { name, address, port, weight, tier: 0, backup, maxconn, drain, tls };
 }
 
+/** What has become of the candidates of an entry. */
+export interface CandidateChange {
+  readonly said: readonly Candidate[];
+  readonly gone: readonly string[];
+}
+
 /**
  * The servers that a `domain:` entry stands for at the moment. What the source of names says of a server's share
  * multiplies what the entry says. Priorities count among the servers of one name only: the best of each name is of the
  * first tier, whether nameservers call it 0, 1 or 10.
  */
-export function endpointCandidates(
+export function endpointCandidates(source: DomainSource, set: DiscoveredSet): readonly Candidate[] {
+  const tiers = tiersOf(set);
+  return set.endpoints.map((endpoint) => candidate(source, endpoint, tiers));
+}
+
+/** How they differ from those of an earlier set; undefined: so much that they are better looked at anew. */
+export function changedCandidates(
   source: DomainSource,
-  endpoints: readonly Endpoint[],
-): readonly Candidate[] {
-  const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
+  before: DiscoveredSet,
+  after: DiscoveredSet,
+): CandidateChange | undefined {
+  const tiers = tiersOf(after);
+  if (!isDeepStrictEqual(tiersOf(before), tiers)) return undefined;
+  const { said, unsaid } = setDifference(before, after);
+  const there = new Set(said.map(idOf));
+  return {
+    said: said.map((endpoint) => candidate(source, endpoint, tiers)),
+    gone: unsaid.map(idOf).filter((id) => !there.has(id)),
+  };
+}
+
+/** The priorities of a set, the best first: worked out once for all who follow the name. */
+const TIERS = new WeakMap<DiscoveredSet, readonly number[]>();
+
+function tiersOf(set: DiscoveredSet): readonly number[] {
+  const known = TIERS.get(set);
+  if (known) return known;
+  const tiers = [...new Set(set.endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
+  TIERS.set(set, tiers);
+  return tiers;
+}
+
+function candidate(source: DomainSource, endpoint: Endpoint, tiers: readonly number[]): Candidate {
+  const { name, address, port, priority } = endpoint;
   const { backup, maxconn, drain, tls } = source;
-  return endpoints.map(({ name, address, port, weight, priority }) => {
-    const tier = priorities.indexOf(priority);
-    return { name, address, port, weight: source.weight * weight, tier, backup, maxconn, drain, tls };
-  });
+  const weight = source.weight * endpoint.weight;
+  const tier = tiers.indexOf(priority);
+  return { name, address, port, instance: name, weight, tier, backup, maxconn, drain, tls };
 }

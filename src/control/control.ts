@@ -1,15 +1,19 @@
+import type { OperatorMode } from '../balance/state.ts';
 import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
+import { HintsFile } from '../discovery/hints-file.ts';
 import type { Resolver } from '../discovery/resolution.ts';
 import { Watchers } from '../discovery/watchers.ts';
+import type { ServerCheckTarget } from '../health/server-check.ts';
 import { ServerChecks } from '../health/server-checks.ts';
 import type { Slots } from '../health/slots.ts';
 import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { Listening } from '../proxy/plane/messages.ts';
 import { BackendControl } from './backend-control.ts';
 import { backendView } from './backend-view.ts';
+import { type BackendExplanation, explain, isCalled } from './explain.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
 import type { ProcessView, SystemView } from './view.ts';
@@ -23,6 +27,8 @@ export interface ControlOptions {
   readonly log: Log;
   /** The registry in this process, if there is one. */
   readonly builtin: Resolver | undefined;
+  /** Where the last answers for names are kept for the next start; undefined: nowhere. */
+  readonly answersFile?: string | undefined;
   /** Shared with whoever else runs checks. */
   readonly slots: Slots;
 }
@@ -44,6 +50,7 @@ export class Control implements Part {
   readonly #line: PlaneLine;
   readonly #sections: ResolverSections;
   readonly #watchers: Watchers;
+  readonly #hints: HintsFile | undefined;
   readonly #checks: ServerChecks;
   readonly #unsubscribe: Cancel;
   readonly #backends = new Map<string, BackendControl>();
@@ -56,16 +63,23 @@ export class Control implements Part {
   constructor(options: ControlOptions) {
     const { clock, random, log, slots, builtin } = options;
     this.#options = options;
-    this.#sections = new ResolverSections(clock, builtin);
+    this.#sections = new ResolverSections(clock, random, builtin);
     const { resolvers } = this.#sections.update([]);
-    this.#watchers = new Watchers({ resolvers, clock, random, log });
+    const { answersFile: file } = options;
+    this.#hints = file === undefined ? undefined : new HintsFile({ file, clock, log });
+    this.#watchers = new Watchers({ resolvers, clock, random, log, hints: this.#hints });
     this.#checks = new ServerChecks({ clock, random, slots });
-    this.#unsubscribe = this.#checks.flips.on(({ id, up, why }) => {
+    this.#unsubscribe = this.#checks.flips.on((facts) => {
+      const { id } = facts;
       const at = id.indexOf('/');
-      this.#backends.get(id.slice(0, at))?.health(id.slice(at + 1), { up, why });
+      this.#backends.get(id.slice(0, at))?.health(id.slice(at + 1), facts);
     });
     this.#line = new PlaneLine(options.channel, clock, {
       idle: (backend, server) => this.#backends.get(backend)?.idle(server),
+      missed: (name) => {
+        const backend = this.#backends.get(name);
+        if (backend) this.#line.setServers(backend.set);
+      },
       trouble: ({ backend, server, code, message }) => {
         log.debug({ backend, server, code, error: message }, 'server in trouble');
         this.#checks.checkNow(`${backend}/${server}`);
@@ -136,12 +150,37 @@ export class Control implements Part {
       at: now,
       wall: this.#options.clock.wall(),
       process: { ...process, maxconn, connections: counters.connections, stopping },
+      resolvers: this.#sections.view(),
       frontends: counters.frontends.map((row) => ({ counters: row, status: stopping ? 'STOP' : 'OPEN' })),
       backends: counters.backends.flatMap((row) => {
         const backend = this.#backends.get(row.name);
         return backend ? [backendView(backend, row, this.#checks, now)] : [];
       }),
     };
+  }
+
+  /** Names of the backends, in file order. */
+  get backends(): readonly string[] {
+    return [...this.#backends.keys()];
+  }
+
+  /** Why servers of a backend are in or out; undefined: there is no such backend. See {@link explain}. */
+  explain(backend: string, server?: string): BackendExplanation | undefined {
+    const { clock } = this.#options;
+    const found = this.#backends.get(backend);
+    return found && explain(found, this.#checks, server, { now: clock.now(), wall: clock.wall() });
+  }
+
+  /**
+   * Does with a server what an operator says.
+   * @param server its name, address or id
+   * @returns how many it was done with; undefined: there is no such backend
+   */
+  operate(backend: string, server: string, mode: OperatorMode, why: string): number | undefined {
+    const found = this.#backends.get(backend);
+    const called = found?.members.all().filter(({ id, snapshot }) => isCalled(server, id, snapshot.name));
+    for (const { id } of called ?? []) found?.operator(id, mode, why);
+    return called?.length;
   }
 
   /** Lets the data plane finish what it has, after `grace` and until the deadline; then ends everything. Idempotent. */
@@ -163,6 +202,7 @@ export class Control implements Part {
       this.#unsubscribe();
       for (const backend of this.#backends.values()) backend.stop();
       this.#watchers.stop();
+      await this.#hints?.close();
       this.#sections.close();
       await this.#checks.stop(deadline);
     }
@@ -176,9 +216,9 @@ export class Control implements Part {
         clock: this.#options.clock,
         log: this.#options.log,
         watchers: this.#watchers,
-        onMembers: () => this.#syncChecks(backend),
-        publish: (set) => {
-          if (this.#backends.get(set.backend) === backend) this.#line.setServers(set);
+        onMembers: (ids) => this.#syncChecks(backend, ids),
+        publish: (change) => {
+          if (this.#backends.get(change.backend) === backend) this.#line.changeServers(change);
         },
       });
       backend.start();
@@ -199,8 +239,11 @@ export class Control implements Part {
   #restore(replaced: ReadonlyMap<string, BackendControl | undefined>): void {
     for (const [name, before] of replaced) {
       this.#backends.get(name)?.stop();
-      if (before) this.#backends.set(name, before);
-      else this.#backends.delete(name);
+      if (before) {
+        this.#backends.set(name, before);
+        // What has changed of it meanwhile was not told.
+        this.#line.setServers(before.set);
+      } else this.#backends.delete(name);
       // Those that were to come may have had their servers checked already.
       this.#checks.set(name, before?.targets() ?? []);
     }
@@ -226,19 +269,33 @@ export class Control implements Part {
 
   /**
    * Has exactly this backend's servers checked, and takes over what is known of them already. Called at every change of
-   * its servers, so it touches no other backend.
+   * its servers with the ids of those that it is about, so it touches no others; without ids it looks at all.
    */
-  #syncChecks(backend: BackendControl): void {
+  #syncChecks(backend: BackendControl, ids: Iterable<string> | undefined): void {
     const { name, checked } = backend;
     if (this.#backends.get(name) !== backend) return;
     const before = this.#checked.has(backend);
     if (checked) this.#checked.add(backend);
     else this.#checked.delete(backend);
     if (!checked && !before) return;
-    this.#checks.set(name, backend.targets());
-    for (const { id, state } of backend.members.all()) {
+    const some = checked === before ? ids : undefined;
+    if (some) this.#changeChecks(backend, some);
+    else this.#checks.set(name, backend.targets());
+    for (const id of some ?? backend.members.ids) {
       const facts = checked ? this.#checks.state(`${name}/${id}`) : undefined;
-      if (state.facts.health.up !== (facts?.up ?? true)) backend.health(id, facts);
+      const up = backend.members.get(id)?.state.facts.health.up;
+      if (up !== undefined && up !== (facts?.up ?? true)) backend.health(id, facts);
     }
+  }
+
+  #changeChecks(backend: BackendControl, ids: Iterable<string>): void {
+    const targets: ServerCheckTarget[] = [];
+    const gone: string[] = [];
+    for (const id of ids) {
+      const target = backend.target(id);
+      if (target) targets.push(target);
+      else gone.push(`${backend.name}/${id}`);
+    }
+    this.#checks.change(backend.name, targets, gone);
   }
 }

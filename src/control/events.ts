@@ -1,14 +1,15 @@
 import type { Transition } from '../balance/members.ts';
+import { serverId } from '../balance/server.ts';
 import type { Log } from '../core/log.ts';
 import type { DrainCounters } from './view.ts';
 
 /** One line in the log for each change of what a server may do, and why. */
 export function logTransition(log: Log, backend: string, transition: Transition, open: number): void {
   const { member, from, to, source, why } = transition;
-  const server = member.snapshot.name;
-  const fields = { backend, server, address: member.id, from, to, source, why, open };
+  const { name: server, address, port } = member.snapshot;
+  const fields = { backend, server, address: serverId(address, port), from, to, source, why, open };
   const message = `server ${backend}/${server} ${WORDS[to]}`;
-  const isBad = from === 'open' && source !== 'operator';
+  const isBad = from === 'open' && source !== 'operator' && source !== 'panic';
   if (isBad) log.warn(fields, message);
   else log.info(fields, message);
 }

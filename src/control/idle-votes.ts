@@ -1,4 +1,4 @@
-import type { ServerSet } from '../balance/server.ts';
+import type { ServerChange, ServerSet } from '../balance/server.ts';
 
 /** A server of a backend that holds no more work anywhere. */
 export interface Idle {
@@ -23,16 +23,27 @@ export class IdleVotes<Voter> {
   readonly #drains = new Map<string, Map<string, Drain<Voter>>>();
 
   /** Takes the servers of a backend, given to these planes; returns which are idle at once, for want of planes. */
-  servers({ backend, revision, servers }: ServerSet, voters: Iterable<Voter>): readonly Idle[] {
-    const before = this.#drains.get(backend);
-    const drains = new Map<string, Drain<Voter>>();
+  servers(set: ServerSet, voters: Iterable<Voter>): readonly Idle[] {
+    const there = new Set(set.servers.map(({ id }) => id));
+    const gone = [...(this.#drains.get(set.backend)?.keys() ?? [])].filter((id) => !there.has(id));
+    return this.change({ ...set, gone }, voters);
+  }
+
+  /** The same for what has changed of them. */
+  change(
+    { backend, revision, servers, gone }: Omit<ServerChange, 'since'>,
+    voters: Iterable<Voter>,
+  ): readonly Idle[] {
+    const drains = this.#drains.get(backend) ?? new Map<string, Drain<Voter>>();
     const idle: Idle[] = [];
+    for (const server of gone) drains.delete(server);
     for (const { id: server, admission } of servers) {
-      if (admission === 'open') continue;
-      const known = before?.get(server);
-      const drain = known ?? { since: revision, waiting: new Set(voters) };
-      drains.set(server, drain);
-      if (!known && drain.waiting.size === 0) idle.push({ backend, server, revision });
+      if (admission === 'open') drains.delete(server);
+      else if (!drains.has(server)) {
+        const drain = { since: revision, waiting: new Set(voters) };
+        drains.set(server, drain);
+        if (drain.waiting.size === 0) idle.push({ backend, server, revision });
+      }
     }
     if (drains.size === 0) this.#drains.delete(backend);
     else this.#drains.set(backend, drains);

@@ -80,13 +80,12 @@ const WORK: Kinds<WorkCounters> = {
   lastSession: 'latest',
 };
 
-const BACKEND: Kinds<BackendCounters> = { ...WORK, noServer: 'counter' };
+const BACKEND: Kinds<BackendCounters> = { ...WORK, noServer: 'counter', drainCut: 'counter' };
 
 const SERVER: Kinds<ServerCounters> = {
   ...WORK,
   idleConnections: 'gauge',
   usedConnections: 'gauge',
-  drainCut: 'counter',
 };
 
 /** What planes have counted that are no more, and the peaks seen so far. */

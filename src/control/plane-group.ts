@@ -6,19 +6,22 @@ import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
 import { type ControlEnd, localChannel } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
-import type { FromPlane, ToPlane } from '../proxy/plane/messages.ts';
+import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
 import type { BoundSocket } from './bound-socket.ts';
 import { type Idle, IdleVotes } from './idle-votes.ts';
+import { KnownSets } from './known-sets.ts';
 import { addPast, addPeaks, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
 import { SharedSockets, type SocketsByKey } from './shared-sockets.ts';
 import { shareOfConfig, shareOfSet } from './shares.ts';
+import type { ProcessView } from './view.ts';
 import type { Worker } from './worker.ts';
 import { START_WITHIN_MS, WorkerCrew } from './worker-crew.ts';
 import type { WorkerProcess } from './worker-process.ts';
 import { WorkerReplacement } from './worker-replacement.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
+type ServersMessage = Extract<ToPlane, { type: 'servers' | 'change' }>;
 
 export interface PlaneGroupOptions {
   /** How many workers. */
@@ -33,8 +36,9 @@ export interface PlaneGroupOptions {
 
 type Settings = Omit<WorkerSettings, 'worker'>;
 
-/** For a worker to take a configuration; for all of them together a little less than control waits. */
-const LEAD_WITHIN_MS = 6_000;
+/** For any worker to say that it is there, then to take a configuration; for all a little less than control waits. */
+const PROBE_WITHIN_MS = 5_000;
+const LEAD_WITHIN_MS = 3_500;
 const ALL_WITHIN_MS = 9_000;
 /** Workers that are being started have this long to be up when all are to end, ms. */
 const SETTLE_WITHIN_MS = 2_000;
@@ -60,9 +64,11 @@ export class PlaneGroup implements Part {
   #settings: Settings;
   /** What is in force, and the servers of its backends as they are now. */
   #config: ConfigMessage | undefined;
-  readonly #sets = new Map<string, ServerSet>();
+  /** Names of its backends. */
+  #configured: ReadonlySet<string> = new Set();
+  readonly #sets = new KnownSets();
   /** Changes of servers that wait until it is clear whether a configuration is taken; undefined: there is none. */
-  #held: ServerSet[] | undefined;
+  #held: ServersMessage[] | undefined;
   /** What ended workers have counted. */
   #past = NOTHING;
   #pastDropped = 0;
@@ -90,8 +96,9 @@ export class PlaneGroup implements Part {
     return this.#line.control;
   }
 
-  get workers(): { readonly running: number; readonly restarts: number } {
-    return { running: this.#crew.running, restarts: this.#crew.restarts };
+  get workers(): ProcessView['workers'] {
+    const { running, draining, restarts } = this.#crew;
+    return { running, draining, restarts };
   }
 
   /** Lines of access logs that workers had to drop so far. */
@@ -128,8 +135,9 @@ export class PlaneGroup implements Part {
       case 'config':
         return void this.#configure(message);
       case 'servers':
-        if (this.#held) this.#held.push(message.set);
-        else this.#setServers(message.set);
+      case 'change':
+        if (this.#held) this.#held.push(message);
+        else this.#setServers(message);
         return;
       case 'collect':
         return void this.#tellCounters(message.id);
@@ -139,7 +147,7 @@ export class PlaneGroup implements Part {
   }
 
   /**
-   * One worker takes it first, and only then do the others: what one refuses, none of them gets. Sockets are bound
+   * The first worker that answers takes it first, and only then do the others: what one refuses, none of them gets. Sockets are bound
    * before, by this process.
    */
   async #configure(message: ConfigMessage): Promise<void> {
@@ -150,18 +158,17 @@ export class PlaneGroup implements Part {
     if (this.#draining) return reject([]);
     this.#held = [];
     const startedAt = this.#options.clock.now();
-    const bound = await this.#sockets.bind(message.frontends);
+    const [bound, lead] = await Promise.all([this.#sockets.bind(message.frontends), this.#lead()]);
     if (!bound.ok) {
       this.#release();
       return reject(bound.problems);
     }
-    if (this.#draining) {
+    if (this.#draining || !lead) {
       bound.undo();
       this.#release();
-      return reject([]);
+      return this.#draining ? reject([]) : reject([], 'no worker answers');
     }
     const share = shareOfConfig(message, this.#options.size);
-    const lead = this.#crew.some();
     try {
       const answer = await lead.configure(share, bound.sockets, LEAD_WITHIN_MS);
       if (answer.type !== 'applied') {
@@ -186,6 +193,13 @@ export class PlaneGroup implements Part {
       this.#release();
       reject([], messageOf(error));
     }
+  }
+
+  /** The first worker that answers: one that is stuck, or not up yet, is to keep nobody. Undefined: none does. */
+  async #lead(): Promise<Worker | undefined> {
+    this.#crew.ensure();
+    const asked = this.#crew.workers.map((worker) => worker.collect(PROBE_WITHIN_MS).then(() => worker));
+    return Promise.any(asked).catch(() => undefined);
   }
 
   /** Has one more worker take what another has taken already. */
@@ -218,40 +232,57 @@ export class PlaneGroup implements Part {
   #commit(message: ConfigMessage): void {
     this.#config = message;
     const names = new Set(message.backends.map(({ name }) => name));
-    for (const name of [...this.#sets.keys()].filter((name) => !names.has(name))) this.#forget(name);
+    this.#configured = names;
+    for (const name of this.#sets.backends) if (!names.has(name)) this.#forget(name);
     for (const set of message.sets) {
       this.#forget(set.backend);
-      this.#note(set);
+      this.#setWhole(set);
     }
   }
 
   #forget(backend: string): void {
-    this.#sets.delete(backend);
+    this.#sets.forget(backend);
     this.#votes.forget(backend);
   }
 
-  #note(set: ServerSet): void {
-    this.#sets.set(set.backend, set);
+  #setWhole(set: ServerSet): void {
+    this.#sets.put(set);
     for (const idle of this.#votes.servers(set, this.#crew.all)) this.#sayIdle(idle);
   }
 
   #release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const set of held) this.#setServers(set);
+    for (const message of held) this.#setServers(message);
   }
 
-  #setServers(set: ServerSet): void {
-    if (!this.#config?.backends.some(({ name }) => name === set.backend)) return;
-    const share = shareOfSet(set, this.#options.size);
-    for (const worker of this.#crew.all) worker.tell({ type: 'servers', set: share });
-    this.#note(set);
+  #setServers(message: ServersMessage): void {
+    const { size } = this.#options;
+    if (message.type === 'servers') {
+      const { set } = message;
+      if (!this.#configured.has(set.backend)) return;
+      this.#tell({ type: 'servers', set: shareOfSet(set, size) });
+      this.#setWhole(set);
+      return;
+    }
+    const { change } = message;
+    if (!this.#configured.has(change.backend)) return;
+    if (!this.#sets.change(change)) {
+      this.#say({ type: 'missed', backend: change.backend });
+      return;
+    }
+    this.#tell({ type: 'change', change: shareOfSet(change, size) });
+    for (const idle of this.#votes.change(change, this.#crew.all)) this.#sayIdle(idle);
+  }
+
+  #tell(message: ToPlane): void {
+    for (const worker of this.#crew.all) worker.tell(message);
   }
 
   async #started(worker: Worker): Promise<void> {
     worker.set(this.#settings);
     if (!this.#config) return worker.collect(START_WITHIN_MS);
-    const config = { ...this.#config, sets: [...this.#sets.values()] };
+    const config = { ...this.#config, sets: this.#sets.all() };
     const share = shareOfConfig(config, this.#options.size);
     return this.#give(worker, share, this.#sockets.all, START_WITHIN_MS);
   }
@@ -262,9 +293,16 @@ export class PlaneGroup implements Part {
     for (const idle of this.#votes.leave(worker)) this.#sayIdle(idle);
   }
 
-  #hear(worker: Worker, message: Extract<FromPlane, { type: 'idle' | 'trouble' }>): void {
+  #hear(worker: Worker, message: PlaneNews): void {
     if (message.type === 'trouble') this.#say(message);
+    else if (message.type === 'missed') this.#repeat(worker, message.backend);
     else if (this.#votes.idle(worker, message)) this.#sayIdle(message);
+  }
+
+  /** Tells one worker all servers of a backend. */
+  #repeat(worker: Worker, backend: string): void {
+    const set = this.#sets.get(backend);
+    if (set) worker.tell({ type: 'servers', set: shareOfSet(set, this.#options.size) });
   }
 
   #sayIdle({ backend, server, revision }: Idle): void {
@@ -303,13 +341,10 @@ export class PlaneGroup implements Part {
     const named = ({ name, mode }: { readonly name: string; readonly mode: string }) => `${mode} ${name}`;
     const frontends = new Set(this.#config?.frontends.map(named));
     const backends = new Set(this.#config?.backends.map(named));
-    const servers = new Map(
-      [...this.#sets].map(([name, set]) => [name, new Set(set.servers.map(({ id }) => id))]),
-    );
     this.#past = pruned(this.#past, {
       frontend: (row) => frontends.has(named(row)),
       backend: (row) => backends.has(named(row)),
-      server: (backend, id) => servers.get(backend)?.has(id) === true,
+      server: (backend, id) => this.#sets.has(backend, id),
     });
   }
 

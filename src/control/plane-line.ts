@@ -1,4 +1,4 @@
-import { type ServerSet, serverId } from '../balance/server.ts';
+import { type ServerChange, type ServerSet, serverId } from '../balance/server.ts';
 import type { RuntimeConfig } from '../config/runtime/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
@@ -10,6 +10,8 @@ import { Answers } from './answers.ts';
 /** What the plane tells without being asked. */
 export interface PlaneNews {
   idle(backend: string, server: string): void;
+  /** It does not know the servers of a backend, and needs all of them. */
+  missed(backend: string): void;
   trouble(message: Extract<FromPlane, { type: 'trouble' }>): void;
 }
 
@@ -32,6 +34,8 @@ export class PlaneLine {
       switch (message.type) {
         case 'idle':
           return news.idle(message.backend, message.server);
+        case 'missed':
+          return news.missed(message.backend);
         case 'trouble':
           return news.trouble(message);
         default:
@@ -54,6 +58,10 @@ export class PlaneLine {
 
   setServers(set: ServerSet): void {
     this.#channel.post({ type: 'servers', set });
+  }
+
+  changeServers(change: ServerChange): void {
+    this.#channel.post({ type: 'change', change });
   }
 
   async collect(): Promise<PlaneCounters> {

@@ -1,4 +1,4 @@
-import type { ServerSet } from '../balance/server.ts';
+import type { ServerChange, ServerSet } from '../balance/server.ts';
 import { DEFAULT_MAXQUEUE } from '../proxy/plane/live-backend.ts';
 import type { ToPlane } from '../proxy/plane/messages.ts';
 
@@ -22,8 +22,8 @@ export function shareOfConfig(message: ConfigMessage, workers: number): ConfigMe
   };
 }
 
-/** The same for the servers of one backend. No limit (0) stays none. */
-export function shareOfSet(set: ServerSet, workers: number): ServerSet {
+/** The same for the servers of one backend, all of them or those that have changed. No limit (0) stays none. */
+export function shareOfSet<Set extends ServerSet | ServerChange>(set: Set, workers: number): Set {
   const servers = set.servers.map((server) => ({ ...server, maxconn: Math.ceil(server.maxconn / workers) }));
   return { ...set, servers };
 }

@@ -2,6 +2,8 @@ import type { ServerSnapshot } from '../balance/server.ts';
 import type { ServerState } from '../balance/state.ts';
 import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import type { ConsulWatchView } from '../discovery/from-consul.ts';
+import type { NameserverCounters } from '../dns/nameserver-counters.ts';
 import type { ServerCheckFacts } from '../health/server-check.ts';
 import type { MysqlVipView } from '../mysql/view.ts';
 import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy/plane/counters.ts';
@@ -20,6 +22,18 @@ export interface SystemView {
   readonly frontends: readonly FrontendView[];
   readonly backends: readonly BackendView[];
   readonly mysqlVips: readonly MysqlVipView[];
+  /** The sections of that name. */
+  readonly resolvers: readonly ResolverView[];
+}
+
+export interface ResolverView {
+  readonly id: string;
+  readonly nameservers: readonly {
+    readonly name: string;
+    readonly counters: Readonly<NameserverCounters>;
+  }[];
+  /** Of a section that follows a Consul: each thing asked there. */
+  readonly watches: readonly ConsulWatchView[];
 }
 
 export interface ProcessView {
@@ -35,10 +49,28 @@ export interface ProcessView {
   readonly stopping: boolean;
   /** Configurations taken since start, the first included, and refused ones. */
   readonly reloads: { readonly taken: number; readonly refused: number };
-  /** Processes of the data plane, and how many were started in place of one that had ended; none with `workers: 0`. */
-  readonly workers: { readonly running: number; readonly restarts: number };
+  /**
+   * Processes of the data plane: those at work, those that others have replaced and that finish what they have, and how
+   * many were started in place of one that had ended. None with `workers: 0`.
+   */
+  readonly workers: { readonly running: number; readonly draining: number; readonly restarts: number };
   /** Whether the built-in registry stores what it is given; undefined without one. */
   readonly storing: { readonly works: boolean; readonly failures: number } | undefined;
+  /** Other datacenters that the registry asks; undefined without one. */
+  readonly datacenters?: readonly DatacenterView[] | undefined;
+}
+
+/** What is known of another datacenter. */
+export interface DatacenterView {
+  readonly name: string;
+  /** Undefined: it has not been asked yet. */
+  readonly up: boolean | undefined;
+  /** Times that it could not be asked. */
+  readonly failures: number;
+  /** Answers that were told again while it was away. */
+  readonly stale: number;
+  /** ms since its last answer; undefined before the first. */
+  readonly age: number | undefined;
 }
 
 export interface FrontendView {
@@ -61,6 +93,8 @@ export interface BackendView {
   /** One for each `domain:` of the backend. */
   readonly names: readonly NameView[];
   readonly drains: DrainCounters;
+  /** Whether so few servers are up that all are used, since when (clock ms), and how often that has begun. */
+  readonly panic: { readonly active: boolean; readonly since: number; readonly entered: number };
 }
 
 export interface ServerView {
@@ -87,8 +121,14 @@ export interface NameView {
   readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
   /** Look-ups by how they ended: with servers, without any, not at all. */
   readonly results: { readonly ok: number; readonly empty: number; readonly failed: number };
-  /** An empty answer is being held back by `on-empty: keep`. */
+  /** An empty answer is being held back by `on-empty`. */
   readonly kept: boolean;
+  /** Servers that have vanished and stay for now: `max-removal`. */
+  readonly held: number;
+  /** Nobody has answered for so long that what is known may be wrong by now. */
+  readonly stale: boolean;
+  /** Nobody has answered yet, and what was known before the start is used. */
+  readonly hint: boolean;
 }
 
 /** The drains of one backend, counted over all its servers, gone ones included. */

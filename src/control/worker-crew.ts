@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { FromPlane } from '../proxy/plane/messages.ts';
+import type { PlaneNews } from '../proxy/plane/messages.ts';
 import { Worker } from './worker.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -24,7 +24,7 @@ export interface WorkerCrewOptions {
   readonly started: (worker: Worker) => Promise<void>;
   /** A worker is no more; it is not among the workers by then. */
   readonly ended: (worker: Worker) => void;
-  readonly news: (worker: Worker, message: Extract<FromPlane, { type: 'idle' | 'trouble' }>) => void;
+  readonly news: (worker: Worker, message: PlaneNews) => void;
 }
 
 /** A place for one worker at a time. */
@@ -78,6 +78,11 @@ export class WorkerCrew {
     return this.places.filter(({ worker }) => worker).length;
   }
 
+  /** Those that finish what they have, for others have taken their places. */
+  get draining(): number {
+    return this.#leaving.size;
+  }
+
   /** Workers started in place of one that had ended. */
   get restarts(): number {
     return this.#restarts;
@@ -99,15 +104,13 @@ export class WorkerCrew {
     }
   }
 
-  /** One that runs: started now if all are waiting to be. */
-  some(): Worker {
-    const running = this.workers[0];
-    if (running) return running;
+  /** Starts a worker now if all are waiting to be started. */
+  ensure(): void {
     const [place] = this.places;
-    if (!place) throw new VaneError('INTERNAL', 'there is no place for a worker');
+    if (this.#closing || this.workers.length > 0 || !place) return;
     place.cancel?.();
     this.#restarts++;
-    return this.#startAt(place);
+    this.#startAt(place);
   }
 
   /**
@@ -133,6 +136,7 @@ export class WorkerCrew {
     place.worker = next;
     place.delay = RESTART_MS;
     if (before) this.#leaving.add(before);
+    else this.#restarts++;
     return before;
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
-import type { FromPlane, ToPlane } from '../proxy/plane/messages.ts';
+import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
 import { Answers } from './answers.ts';
 import { NOTHING } from './merge-counters.ts';
@@ -9,7 +9,6 @@ import type { SocketsByKey } from './shared-sockets.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
-type News = Extract<FromPlane, { type: 'idle' | 'trouble' }>;
 
 /** How long a worker may take to tell its counters, ms; a busy one is late rather than broken. */
 const COUNTERS_WITHIN_MS = 2_000;
@@ -21,7 +20,7 @@ export interface WorkerOptions {
   readonly number: number;
   readonly process: WorkerProcess;
   readonly clock: Clock;
-  readonly news: (message: News) => void;
+  readonly news: (message: PlaneNews) => void;
   readonly ended: (why: string) => void;
 }
 
@@ -49,7 +48,7 @@ export class Worker {
     this.#answers = new Answers(clock, `worker ${number}`);
     process.onMessage(({ message, accessDropped }) => {
       this.#accessDropped = accessDropped;
-      if (message.type === 'idle' || message.type === 'trouble') news(message);
+      if (isNews(message)) news(message);
       else this.#answers.take(message);
     });
     process.onEnd((why) => {
@@ -133,4 +132,8 @@ export class Worker {
     const answer = await this.#answers.wait('drained', withinMs + DRAIN_GRACE_MS);
     return answer.type === 'drained' ? answer.cut : 0;
   }
+}
+
+function isNews(message: FromPlane): message is PlaneNews {
+  return message.type === 'idle' || message.type === 'missed' || message.type === 'trouble';
 }

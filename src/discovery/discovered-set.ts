@@ -3,16 +3,18 @@ import type { Endpoint, Excluded } from './resolution.ts';
 
 /** What a name stands for. The same answer makes the same set, whatever order it came in. */
 export interface DiscoveredSet {
-  /** By name; no address and port twice. */
+  /** By name; no server twice, as `serverId` tells them apart. */
   readonly endpoints: readonly Endpoint[];
   /** By name; nothing that is an endpoint as well. */
   readonly excluded: readonly Excluded[];
+  /** Known from before a restart, and not confirmed by an answer yet. */
+  readonly hint?: true;
 }
 
 /** What was made of answers that came already: nothing changes them, and resolvers give the same one again. */
 const MADE = new WeakMap<DiscoveredSet, DiscoveredSet>();
 
-/** Of several endpoints with the same address and port the first by name stands for all. */
+/** Of several endpoints that are the same server the first stands for all. */
 export function discoveredSet(answer: DiscoveredSet): DiscoveredSet {
   const known = MADE.get(answer);
   if (known) return known;
@@ -22,15 +24,28 @@ export function discoveredSet(answer: DiscoveredSet): DiscoveredSet {
 }
 
 function inOrder(answer: DiscoveredSet): DiscoveredSet {
-  const endpoints = new Map<string, Endpoint>();
-  for (const endpoint of answer.endpoints.toSorted(compareEndpoints)) {
-    const id = serverId(endpoint.address, endpoint.port);
-    if (!endpoints.has(id)) endpoints.set(id, endpoint);
+  const sorted = answer.endpoints.toSorted(compareEndpoints);
+  // The same server has the same name: where no two have one, which is nearly always, there is nothing to look for.
+  const doubtful = sorted.some((endpoint, i) => endpoint.name === sorted[i + 1]?.name);
+  const endpoints = doubtful ? firstOfEach(sorted) : sorted;
+  if (answer.excluded.length === 0) return { endpoints, excluded: [] };
+  const there = new Set(endpoints.map(idOf));
+  const excluded = answer.excluded.filter((one) => !there.has(idOf(one))).toSorted(compareExcluded);
+  return { endpoints, excluded };
+}
+
+function firstOfEach(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const byId = new Map<string, Endpoint>();
+  for (const endpoint of endpoints) {
+    const id = idOf(endpoint);
+    if (!byId.has(id)) byId.set(id, endpoint);
   }
-  const excluded = answer.excluded
-    .filter(({ address, port }) => !endpoints.has(serverId(address, port)))
-    .toSorted(compareExcluded);
-  return { endpoints: [...endpoints.values()], excluded };
+  return [...byId.values()];
+}
+
+/** The identity of the server that an endpoint is, or that an instance which is left out would be. */
+export function idOf({ address, port, name }: Pick<Endpoint, 'address' | 'port' | 'name'>): string {
+  return serverId(address, port, name);
 }
 
 /** Of two sets as {@link discoveredSet} makes them. */

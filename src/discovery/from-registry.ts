@@ -1,18 +1,10 @@
 import { VaneError } from '../core/errors.ts';
-import { formatAddress, parseAddress } from '../dns/address.ts';
-import { hasTag, isHostname, parseName, withoutTrailingDot } from '../dns/names.ts';
-import type { Check } from '../registry/model.ts';
-import { aggregateStatus, type CatalogReader, type ServiceEntry } from '../registry/reader.ts';
-import type { Endpoint, Excluded, Resolution, Resolver } from './resolution.ts';
-import { evenWeights } from './weights.ts';
-
-/** One instance or node: a server, or why it is none. */
-type Found = { readonly endpoint: Endpoint } | { readonly excluded: Excluded };
+import { hasTag, parseName } from '../dns/names.ts';
+import type { CatalogReader, ServiceEntry } from '../registry/reader.ts';
+import type { Resolution, Resolver } from './resolution.ts';
+import { type Found, resolution, server, serviceInstance } from './service-instance.ts';
 
 const NOBODY: Resolution = { ok: true, endpoints: [], excluded: [] };
-const HIGHEST_PORT = 65_535;
-const HIGHEST_WEIGHT = 65_535;
-const LONGEST_REASON = 120;
 
 /**
  * Looks names up in the registry of this process, read as its DNS server reads them: warnings stay in, whatever is
@@ -21,11 +13,16 @@ const LONGEST_REASON = 120;
  * that makes them.
  *
  * @param domain the zone, without a trailing dot: `consul`
+ * @param warningsFail warnings are left out, too
  */
-export function registryResolver(catalog: CatalogReader, domain: string): Resolver {
+export function registryResolver(
+  catalog: CatalogReader,
+  domain: string,
+  warningsFail: boolean = false,
+): Resolver {
   const parse = (name: string) =>
     parseName(name, { domain, datacenter: catalog.datacenter }, name.startsWith('_'));
-  const instances = new Instances(catalog);
+  const instances = new Instances(catalog, warningsFail);
   return {
     id: 'builtin',
     async resolve(name, port) {
@@ -61,13 +58,15 @@ function resolveNode(catalog: CatalogReader, node: string, port: number | undefi
  */
 class Instances {
   readonly #catalog: CatalogReader;
+  readonly #warningsFail: boolean;
   /** What was made of answers of the catalog, by what else was asked for. */
   readonly #resolved = new WeakMap<readonly ServiceEntry[], Map<string, Resolution>>();
   /** What was made of single entries, by the configured port. */
   readonly #found = new Map<number | undefined, WeakMap<ServiceEntry, Found>>();
 
-  constructor(catalog: CatalogReader) {
+  constructor(catalog: CatalogReader, warningsFail: boolean) {
     this.#catalog = catalog;
+    this.#warningsFail = warningsFail;
   }
 
   resolve(service: string, tag: string | undefined, port: number | undefined): Resolution {
@@ -90,67 +89,11 @@ class Instances {
     return entries.map((entry) => {
       const before = known.get(entry);
       if (before) return before;
-      const found = serviceInstance(entry, port);
+      const found = serviceInstance(entry, port, this.#warningsFail);
       known.set(entry, found);
       return found;
     });
   }
-}
-
-function resolution(found: readonly Found[]): Resolution {
-  const endpoints: Endpoint[] = [];
-  const excluded: Excluded[] = [];
-  for (const one of found) {
-    if ('endpoint' in one) endpoints.push(one.endpoint);
-    else excluded.push(one.excluded);
-  }
-  return { ok: true, endpoints: evenWeights(endpoints), excluded };
-}
-
-function serviceInstance(
-  { node, instance, checks }: ServiceEntry,
-  configuredPort: number | undefined,
-): Found {
-  const address = instance.address || node.address;
-  const port = configuredPort ?? instance.port;
-  const status = aggregateStatus(checks);
-  if (status === 'critical')
-    return { excluded: { address, port, name: instance.id, why: whyCritical(checks) } };
-  return server(instance.id, address, port, instance.weights[status]);
-}
-
-function server(name: string, registered: string, port: number, weight: number): Found {
-  const out = (why: string): Found => ({ excluded: { address: registered, port, name, why } });
-  const address = usableAddress(registered);
-  if (address === undefined)
-    return out(registered === '' ? 'no address' : 'address is no IP and no host name');
-  if (port === 0) return out('no port: none is registered, and none configured');
-  if (!isPort(port)) return out('port is not from 1 to 65535');
-  return { endpoint: { address, port, weight: clampWeight(weight), priority: 0, name } };
-}
-
-/** In the one spelling that others compare with; undefined for what no connection can go to. */
-function usableAddress(registered: string): string | undefined {
-  const bytes = parseAddress(registered);
-  if (bytes) return formatAddress(bytes);
-  return isHostname(registered) ? withoutTrailingDot(registered).toLowerCase() : undefined;
-}
-
-/** Of several reasons the operator's comes first, then the node's, then the instance's. */
-function whyCritical(checks: readonly Check[]): string {
-  const critical = checks.filter(({ status }) => status !== 'passing' && status !== 'warning');
-  const maintenance = critical.find(({ type }) => type === 'maintenance');
-  if (maintenance) return withReason('in maintenance', maintenance.notes);
-  const [check] = critical;
-  return withReason(`critical: ${check?.id || check?.name}`, check?.output ?? '');
-}
-
-function withReason(what: string, text: string): string {
-  const [line = ''] = text.trimStart().split('\n', 1);
-  // By characters, so that none is cut in half; control characters would do as they like with a terminal.
-  const reason = [...line.slice(0, 2 * LONGEST_REASON)].slice(0, LONGEST_REASON).join('');
-  const clean = reason.replaceAll(/\p{Cc}+/gu, ' ').trim();
-  return clean === '' ? what : `${what}: ${clean}`;
 }
 
 function notInRegistry(name: string, domain: string, datacenter: string): VaneError {
@@ -160,13 +103,4 @@ function notInRegistry(name: string, domain: string, datacenter: string): VaneEr
     'RESOLVE_FAILED',
     `${name} is no name of this registry: expected ${services}, ${others}`,
   );
-}
-
-function isPort(port: number): boolean {
-  return Number.isInteger(port) && port >= 1 && port <= HIGHEST_PORT;
-}
-
-/** What an SRV record can say, so that a look-up over DNS gives the same weights. */
-function clampWeight(weight: number): number {
-  return Math.min(Math.max(Math.trunc(weight), 0), HIGHEST_WEIGHT);
 }

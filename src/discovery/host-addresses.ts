@@ -8,13 +8,24 @@ export type Family = 'A' | 'AAAA';
 
 /** How looking up the addresses of one host ended. */
 export type HostAddresses =
-  | { readonly kind: 'found'; readonly addresses: readonly string[]; readonly gap: VaneError | undefined }
+  | {
+      readonly kind: 'found';
+      readonly addresses: readonly string[];
+      /** Seconds that the shortest-lived of them is good for. */
+      readonly ttl: number;
+      readonly gap: VaneError | undefined;
+    }
   /** Both families were answered, and there is nothing. */
   | { readonly kind: 'none'; readonly exists: boolean }
   | { readonly kind: 'failed'; readonly error: VaneError };
 
 type FamilyAnswer =
-  | { readonly ok: true; readonly addresses: readonly string[]; readonly exists: boolean }
+  | {
+      readonly ok: true;
+      readonly addresses: readonly string[];
+      readonly ttl: number;
+      readonly exists: boolean;
+    }
   | { readonly ok: false; readonly error: VaneError };
 
 /**
@@ -38,14 +49,15 @@ export async function lookUpHost(
   ]);
   if (!a.ok && !aaaa.ok) return { kind: 'failed', error: bothFailed(a.error, aaaa.error) };
   const addresses = [a, aaaa].flatMap((answer) => (answer.ok ? answer.addresses : []));
+  const ttl = Math.min(...[a, aaaa].map((answer) => (answer.ok ? answer.ttl : Number.POSITIVE_INFINITY)));
   const failed = a.ok ? aaaa : a;
   if (failed.ok) {
-    if (addresses.length > 0) return { kind: 'found', addresses, gap: undefined };
+    if (addresses.length > 0) return { kind: 'found', addresses, ttl, gap: undefined };
     return { kind: 'none', exists: [a, aaaa].some((answer) => answer.ok && answer.exists) };
   }
   if (addresses.length === 0) return { kind: 'failed', error: failed.error };
   const kept = lastAddresses(last, host, a.ok ? 'AAAA' : 'A');
-  return { kind: 'found', addresses: [...addresses, ...kept], gap: failed.error };
+  return { kind: 'found', addresses: [...addresses, ...kept], ttl, gap: failed.error };
 }
 
 async function lookUpFamily(
@@ -56,18 +68,27 @@ async function lookUpFamily(
 ): Promise<FamilyAnswer> {
   try {
     const reply = await nameservers.query(host, family, signal);
-    if (reply.rcode === 'NXDOMAIN') return { ok: true, addresses: [], exists: false };
+    if (reply.rcode === 'NXDOMAIN') {
+      return { ok: true, addresses: [], ttl: Number.POSITIVE_INFINITY, exists: false };
+    }
     const addresses = reply.records.flatMap((record) => (record.type === family ? [record.address] : []));
-    return { ok: true, addresses, exists: true };
+    return { ok: true, addresses, ttl: shortestTtl(reply.records), exists: true };
   } catch (thrown) {
     return { ok: false, error: asVaneError(thrown, 'RESOLVE_FAILED') };
   }
 }
 
-function lastAddresses(last: readonly Endpoint[], host: string, family: Family): readonly string[] {
-  return last
-    .filter((endpoint) => endpoint.host === host && endpoint.address.includes(':') === (family === 'AAAA'))
-    .map((endpoint) => endpoint.address);
+/** Seconds; infinite without records. */
+export function shortestTtl(records: readonly { readonly ttl: number }[]): number {
+  return records.reduce((least, { ttl }) => Math.min(least, ttl), Number.POSITIVE_INFINITY);
+}
+
+/** @param family undefined: both */
+export function lastAddresses(last: readonly Endpoint[], host: string, family?: Family): readonly string[] {
+  const own = last.filter((endpoint) => endpoint.host === host);
+  const addresses = own.map(({ address }) => address);
+  if (!family) return [...new Set(addresses)];
+  return addresses.filter((address) => address.includes(':') === (family === 'AAAA'));
 }
 
 function bothFailed(a: VaneError, aaaa: VaneError): VaneError {

@@ -1,7 +1,7 @@
 import type { Cancel } from '../core/clock.ts';
 import type { VaneError } from '../core/errors.ts';
 
-/** One server that a name stands for. Two endpoints with the same address and port are the same server. */
+/** One server that a name stands for. Two endpoints with the same address, port and name are the same server. */
 export interface Endpoint {
   /** An IP address in its one canonical spelling, or a host name (lower case) when the registry holds one. */
   readonly address: string;
@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly weight: number;
   /** SRV priority: lower is used first; only their order means something. 0 where the source has none. */
   readonly priority: number;
-  /** What people call it: the registry's instance id, or `address:port`. Not unique. */
+  /** The registry's instance id, or `address:port`. Not unique. */
   readonly name: string;
   /** The host name whose address record this is: an SRV target, or the name itself. Unset by the registry. */
   readonly host?: string;
@@ -38,8 +38,24 @@ export type Resolution =
       readonly excluded: readonly Excluded[];
       /** A part could not be learned, and was taken from the last good answer instead: why. */
       readonly gap?: VaneError;
+      /** Clock ms at which it was given, where that was before now: an answer that is taken once more. */
+      readonly answeredAt?: number;
+      /** The name should be looked up again after so many ms; what comes first, this or the interval, counts. */
+      readonly lookAgain?: number;
     }
-  | { readonly ok: false; readonly error: VaneError };
+  | {
+      readonly ok: false;
+      readonly error: VaneError;
+      /**
+       * What is left of the last good answer, where the user has said how long that is to be believed and the time is
+       * over for some of it. Left out, as a rule: all of it.
+       */
+      readonly remaining?: {
+        readonly endpoints: readonly Endpoint[];
+        readonly excluded: readonly Excluded[];
+      };
+      readonly lookAgain?: number;
+    };
 
 /** A place where names are looked up: the built-in registry, or outside nameservers. */
 export interface Resolver {

@@ -4,12 +4,17 @@ import { Emitter } from '../core/emitter.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { DiscoveredSet } from './discovered-set.ts';
-import type { Resolver } from './resolution.ts';
+import type { HintsFile } from './hints-file.ts';
+import { initialHint } from './initial-hint.ts';
+import type { Endpoint, Resolver } from './resolution.ts';
 import { Watcher } from './watcher.ts';
 import type { WatcherEvent, WatcherState } from './watcher-state.ts';
 
 /** What a subscriber wants to know about: the parts of a source that say what is looked up, and how. */
-export type WatchedSource = Pick<DomainSource, 'domain' | 'port' | 'resolvers' | 'interval' | 'onEmpty'>;
+export type WatchedSource = Pick<
+  DomainSource,
+  'domain' | 'port' | 'resolvers' | 'interval' | 'onEmpty' | 'maxRemoval' | 'initAddr'
+>;
 
 export interface Subscription {
   readonly state: WatcherState;
@@ -26,7 +31,12 @@ export interface WatchersOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+  /** What names stood for before a restart; without it, nobody knows. */
+  readonly hints?: Pick<HintsFile, 'find' | 'note'> | undefined;
 }
+
+/** Id of the registry in this process. */
+const BUILTIN = 'builtin';
 
 interface Watched {
   readonly source: WatchedSource;
@@ -37,6 +47,8 @@ interface Watched {
   readonly events: Emitter<WatcherEvent>;
   /** The intervals of the subscribers; the shortest counts. */
   readonly intervals: Map<object, number>;
+  /** What the subscribers know of the health of servers; one that says it is down is believed. */
+  readonly doubts: Set<(endpoint: Endpoint) => boolean>;
 }
 
 /**
@@ -62,6 +74,7 @@ export class Watchers {
     source: WatchedSource,
     onSet: (set: DiscoveredSet) => void,
     onEvent: (event: WatcherEvent) => void = () => {},
+    isDown: (endpoint: Endpoint) => boolean = () => false,
   ): Subscription {
     if (this.#stopped) throw new VaneError('STOPPING', `${source.domain} cannot be watched: stopping`);
     const key = keyOf(source);
@@ -70,10 +83,14 @@ export class Watchers {
     let ended = false;
     // A listener may end another's subscription, or all, while both are being told.
     const active = () => !ended && !this.#stopped;
+    // Of its own, as the same function may be given twice.
+    const doubt = (endpoint: Endpoint) => isDown(endpoint);
     const cancels = [
       watched.sets.on((set) => active() && onSet(set)),
       watched.events.on((event) => active() && onEvent(event)),
+      () => watched.doubts.delete(doubt),
     ];
+    watched.doubts.add(doubt);
     watched.intervals.set(subscriber, source.interval);
     watched.watcher.changeInterval(shortest(watched));
     if (watched.watcher.state.set) onSet(watched.watcher.state.set);
@@ -126,36 +143,48 @@ export class Watchers {
   }
 
   #watch(key: string, source: WatchedSource): Watched {
-    const { clock, random, log } = this.#options;
+    const { clock, random, log, hints } = this.#options;
     const onError = (error: unknown) =>
       log.error({ domain: source.domain, error: messageOf(error) }, 'listener of a name failed');
     const sets = new Emitter<DiscoveredSet>(onError);
     const events = new Emitter<WatcherEvent>(onError);
     const resolver = this.#resolvers.get(source.resolvers);
-    const { domain, port, interval, onEmpty } = source;
-    const known = this.#watched.get(keyOf({ ...source, onEmpty: onEmpty === 'drain' ? 'keep' : 'drain' }));
+    const { domain, port, interval, onEmpty, maxRemoval } = source;
+    const known = [...this.#watched.values()].find(({ source: other }) => isSameName(other, source));
+    // The registry in this process keeps what it knows itself, and is never late.
+    const kept = source.resolvers === BUILTIN ? undefined : hints;
+    const doubts = new Set<(endpoint: Endpoint) => boolean>();
     const watcher = new Watcher({
       resolver: resolver ?? nobody(source.resolvers),
       domain,
       port,
       interval,
       onEmpty,
+      maxRemoval,
+      hint: known ? undefined : initialHint(source, kept?.find(source), clock.wall()),
+      isDown: (endpoint) => [...doubts].some((isDown) => isDown(endpoint)),
       ...(known ? { known: known.watcher.state } : {}),
       clock,
       random,
       log,
       onSet: (set) => sets.emit(set),
       onEvent: (event) => events.emit(event),
+      onAnswer: ({ set }) => kept?.note(source, set?.endpoints ?? []),
     });
-    const watched = { source, watcher, resolver, sets, events, intervals: new Map() };
+    const watched = { source, watcher, resolver, sets, events, intervals: new Map(), doubts };
     this.#watched.set(key, watched);
     return watched;
   }
 }
 
 /** What makes two sources one look-up; their intervals may differ. */
-function keyOf({ resolvers, domain, port, onEmpty }: WatchedSource): string {
-  return JSON.stringify([resolvers, domain, port ?? null, onEmpty]);
+function keyOf({ resolvers, domain, port, onEmpty, maxRemoval, initAddr }: WatchedSource): string {
+  return JSON.stringify([resolvers, domain, port ?? null, onEmpty, maxRemoval ?? null, initAddr ?? null]);
+}
+
+/** Whether they look the same up, whatever they make of the answers. */
+function isSameName(a: WatchedSource, b: WatchedSource): boolean {
+  return a.domain === b.domain && a.port === b.port && a.resolvers === b.resolvers;
 }
 
 function shortest({ intervals }: Watched): number {

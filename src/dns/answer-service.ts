@@ -24,7 +24,7 @@ export function answerService(
   lookup: Lookup,
 ): Answer {
   const alive = aliveEntries(lookup.reader.entries(asked.service).value);
-  const { onlyPassing } = lookup.policy;
+  const onlyPassing = lookup.policy.onlyPassing || lookup.policy.warningsFail;
   const chosen = alive.filter(
     (entry) =>
       (!onlyPassing || entry.passing) && (asked.tag === undefined || hasTag(entry.instance.tags, asked.tag)),
@@ -36,7 +36,7 @@ export function answerService(
 export function answerQuery(question: DnsQuestion, name: string, lookup: Lookup): Answer {
   const query = lookup.reader.queries.find(name);
   if (!query) return noSuchName(lookup);
-  const chosen = chosenBy(query, lookup.reader.entries(query.service).value);
+  const chosen = chosenBy(query, lookup.reader.entries(query.service).value, lookup.policy.warningsFail);
   const { serviceTtls } = lookup.policy;
   const ttl = query.ttl === '' ? ttlOfService(serviceTtls, query.service) : Math.floor(query.ttlMs / 1000);
   return answerEntries(question, chosen.map(asAlive), ttl, lookup);

@@ -1,7 +1,8 @@
-import type { ResolversConfig } from '../config/runtime/resolvers.ts';
+import type { NameserversConfig } from '../config/runtime/resolvers.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import { type Followed, followAnswer } from './follow.ts';
+import type { NameserverCounters } from './nameserver-counters.ts';
 import { type Asking, askNameserver, type Outcome } from './transaction.ts';
 
 /** What all nameservers together say about one name. */
@@ -9,6 +10,23 @@ export type Verdict =
   | Exclude<Followed, { kind: 'broken' }>
   | { readonly kind: 'nxdomain' }
   | { readonly kind: 'failed'; readonly error: VaneError };
+
+/** Who asks. */
+export interface Asker {
+  readonly config: ClientConfig;
+  readonly clock: Clock;
+  /** @param nameserver its name */
+  readonly count: (nameserver: string, what: keyof NameserverCounters) => void;
+}
+
+/** The part of a section that says who is asked, and how. */
+export type ClientConfig = Pick<
+  NameserversConfig,
+  'id' | 'nameservers' | 'resolveRetries' | 'timeoutRetry' | 'acceptedPayloadSize'
+>;
+
+/** Tries whose sockets stay open for late answers; those before them are given up, or silence would pile sockets up. */
+export const MAX_OPEN_TRIES = 3;
 
 type Heard = Exclude<Verdict, { kind: 'failed' }> | Extract<Outcome, { kind: 'error' }>;
 
@@ -22,23 +40,22 @@ type Heard = Exclude<Verdict, { kind: 'failed' }> | Extract<Outcome, { kind: 'er
  * @param visited names already passed on the way to this one
  */
 export function askAll(
-  config: ResolversConfig,
+  { config, clock, count }: Asker,
   asking: Asking,
   visited: ReadonlySet<string>,
-  clock: Clock,
   done: (verdict: Verdict, visited: ReadonlySet<string>) => void,
 ): Cancel {
-  const running = new Set<Cancel>();
+  /** By what ends it: the try that it is part of. */
+  const running = new Map<Cancel, { readonly attempt: number; readonly nameserver: string }>();
   const heard = new Map<string, Heard>();
   let cancelTimer: Cancel = () => {};
   let tries = 0;
-  let waiting = 0;
   let finished = false;
 
   const end = () => {
     finished = true;
     cancelTimer();
-    for (const cancel of running) cancel();
+    for (const cancel of running.keys()) cancel();
     running.clear();
   };
   const finish = (verdict: Verdict, passed: ReadonlySet<string> = visited) => {
@@ -52,18 +69,31 @@ export function askAll(
   const hear = (nameserver: string, outcome: Outcome) => {
     const passed = new Set(visited);
     const news = interpret(outcome, asking, passed);
-    if (rank(news) === RANK_RECORDS && news.kind !== 'error') return finish(news, passed);
+    if (outcome.kind === 'records' && news.kind === 'error') count(nameserver, 'cnameError');
+    if (news.kind === 'records' && news.records.length === 0) count(nameserver, 'anyErr');
+    if (rank(news) === RANK_RECORDS && news.kind !== 'error') {
+      count(nameserver, 'update');
+      return finish(news, passed);
+    }
     const before = heard.get(nameserver);
     if (!before || rank(news) >= rank(before)) heard.set(nameserver, news);
     const said = best();
     const allDefinite = heard.size === config.nameservers.length && [...heard.values()].every(isDefinite);
-    if (said && isDefinite(said) && (waiting === 0 || allDefinite)) finish(said);
-    else if (waiting === 0 && tries >= config.resolveRetries) fail();
+    if (said && isDefinite(said) && (running.size === 0 || allDefinite)) finish(said);
+    else if (running.size === 0 && tries >= config.resolveRetries) fail();
   };
 
   const send = () => {
     tries += 1;
+    for (const [cancel, { attempt }] of running) {
+      if (attempt > tries - MAX_OPEN_TRIES) continue;
+      running.delete(cancel);
+      cancel();
+    }
     cancelTimer = clock.after(config.timeoutRetry, () => {
+      for (const { attempt, nameserver } of running.values()) {
+        if (attempt === tries) count(nameserver, 'timeout');
+      }
       const said = best();
       if (said && isDefinite(said)) finish(said);
       else if (tries < config.resolveRetries) send();
@@ -71,13 +101,15 @@ export function askAll(
     });
     for (const nameserver of config.nameservers) {
       if (finished) return;
-      waiting += 1;
-      const cancel = askNameserver(nameserver, asking, (outcome) => {
+      const { name } = nameserver;
+      const attempt = tries;
+      const heard = (outcome: Outcome) => {
         running.delete(cancel);
-        waiting -= 1;
-        if (!finished) hear(nameserver.name, outcome);
-      });
-      running.add(cancel);
+        if (attempt < tries) count(name, 'outdated');
+        if (!finished) hear(name, outcome);
+      };
+      const cancel = askNameserver(nameserver, asking, heard, (what) => count(name, what));
+      running.set(cancel, { attempt, nameserver: name });
     }
   };
 
@@ -115,7 +147,7 @@ function interpret(outcome: Outcome, asking: Asking, visited: Set<string>): Hear
 }
 
 /** Silence everywhere is a timeout, nothing but refusals is a refusal, all else is a failure. */
-function failure(config: ResolversConfig, asking: Asking, heard: ReadonlyMap<string, Heard>): VaneError {
+function failure(config: ClientConfig, asking: Asking, heard: ReadonlyMap<string, Heard>): VaneError {
   const errors = [...heard.values()].filter((one) => one.kind === 'error');
   const waited = config.resolveRetries * config.timeoutRetry;
   const said = config.nameservers.map(({ name }) => {

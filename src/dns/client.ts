@@ -1,15 +1,18 @@
 import { randomInt } from 'node:crypto';
-import type { ResolversConfig } from '../config/runtime/resolvers.ts';
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import { familyOf, formatAddress, parseAddress } from './address.ts';
-import { askAll, type Verdict } from './ask-all.ts';
+import { type Asker, askAll, type ClientConfig, MAX_OPEN_TRIES, type Verdict } from './ask-all.ts';
 import type { AddressRecord, ResolvedRecord } from './follow.ts';
 import { Gate } from './gate.ts';
 import { isHostname, withoutTrailingDot } from './names.ts';
+import { type NameserverCounters, newNameserverCounters } from './nameserver-counters.ts';
 import type { LookupType } from './reply.ts';
+import { SharedQueries } from './shared-queries.ts';
 import type { Asking } from './transaction.ts';
 
+export type { ClientConfig } from './ask-all.ts';
 export type { AddressRecord, ResolvedRecord, SrvRecord } from './follow.ts';
 export type { LookupType } from './reply.ts';
 
@@ -24,23 +27,39 @@ export type DnsReply =
     }
   | { readonly rcode: 'NXDOMAIN' };
 
-/** Queries in flight at once; each has a socket per nameserver and try. */
+/** Sockets of one section at once, more or less: each query in flight has one for each nameserver and open try. */
+const MAX_SOCKETS = 1_024;
 const MAX_IN_FLIGHT = 256;
+const MIN_IN_FLIGHT = 8;
 const MAX_WAITING = 8_192;
 const EMPTY: DnsReply = { rcode: 'NOERROR', records: [], additionals: [] };
 
-/** Asks the nameservers of one `resolvers` section. Keeps nothing: whoever asks decides how long an answer holds. */
+/**
+ * Asks the nameservers of one `resolvers` section; who asks for the same at the same time shares the query. Keeps
+ * nothing: whoever asks decides how long an answer holds.
+ */
 export class NameserverClient {
-  readonly #config: ResolversConfig;
-  readonly #clock: Clock;
-  readonly #gate = new Gate(MAX_IN_FLIGHT, MAX_WAITING);
-  /** One for every query that is running or waiting, so that {@link close} can end it. */
-  readonly #running = new Set<AbortController>();
+  readonly #config: ClientConfig;
+  readonly #asker: Asker;
+  readonly #gate: Gate;
+  readonly #shared = new SharedQueries<DnsReply>();
+  readonly #counters: ReadonlyMap<string, NameserverCounters>;
   #closed = false;
 
-  constructor(config: ResolversConfig, clock: Clock) {
+  constructor(config: ClientConfig, clock: Clock) {
     this.#config = config;
-    this.#clock = clock;
+    this.#gate = new Gate(inFlight(config), MAX_WAITING);
+    this.#counters = new Map(config.nameservers.map(({ name }) => [name, newNameserverCounters()]));
+    const count: Asker['count'] = (nameserver, what) => {
+      const counters = this.#counters.get(nameserver);
+      if (counters) counters[what] += 1;
+    };
+    this.#asker = { config, clock, count };
+  }
+
+  /** What became of the queries to each nameserver, by its name. */
+  get counters(): ReadonlyMap<string, Readonly<NameserverCounters>> {
+    return this.#counters;
   }
 
   /**
@@ -58,22 +77,15 @@ export class NameserverClient {
     if (signal.aborted) throw signal.reason;
     if (this.#closed) throw this.#stopping();
 
-    const ended = new AbortController();
-    const onAbort = () => ended.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#running.add(ended);
-    try {
-      return await this.#pass(plain, type, ended.signal);
-    } finally {
-      this.#running.delete(ended);
-      signal.removeEventListener('abort', onAbort);
-    }
+    // One signal may stand for many queries: a service with a hundred targets is no leak.
+    setMaxListeners(0, signal);
+    return await this.#shared.run(`${type} ${plain}`, signal, (ended) => this.#pass(plain, type, ended));
   }
 
   /** Ends every query and socket. */
   close(): void {
     this.#closed = true;
-    for (const ended of this.#running) ended.abort(this.#stopping());
+    this.#shared.abortAll(this.#stopping());
   }
 
   #stopping(): VaneError {
@@ -122,12 +134,17 @@ export class NameserverClient {
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const cancel = askAll(this.#config, asking, visited, this.#clock, (verdict, passed) => {
+      const cancel = askAll(this.#asker, asking, visited, (verdict, passed) => {
         signal.removeEventListener('abort', onAbort);
         resolve({ verdict, passed });
       });
     });
   }
+}
+
+function inFlight({ nameservers, resolveRetries }: ClientConfig): number {
+  const sockets = Math.max(1, nameservers.length) * Math.min(resolveRetries, MAX_OPEN_TRIES);
+  return Math.max(MIN_IN_FLIGHT, Math.min(MAX_IN_FLIGHT, Math.floor(MAX_SOCKETS / sockets)));
 }
 
 function randomId(): number {

@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
-import type { ResolversConfig } from '../config/runtime/resolvers.ts';
+import type { NameserversConfig } from '../config/runtime/resolvers.ts';
 import type { Cancel } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { frame, MessageReader } from './framing.ts';
 
-export type Nameserver = ResolversConfig['nameservers'][number];
+export type Nameserver = NameserversConfig['nameservers'][number];
 
 /** Hears what comes back for one query. After `onError` nothing more comes. */
 export interface ExchangeListener {

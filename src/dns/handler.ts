@@ -29,6 +29,7 @@ import {
   readQuestion,
 } from './message.ts';
 import { isInZone } from './names.ts';
+import { type AskedElsewhere, askedElsewhere, type OtherDatacenters, readerOf } from './other-datacenters.ts';
 import type { Recursors } from './recursors.ts';
 
 /** What the server's handler needs to answer; nothing of it is a socket of its own. */
@@ -45,15 +46,20 @@ export interface HandlerContext {
   readonly recursionAvailable?: boolean;
   /** Who knows names outside the zone; undefined: they are refused. */
   readonly recursors?: Pick<Recursors, 'forward' | 'addressesOf'> | undefined;
+  /** Who knows names in other datacenters; undefined: there are no others. */
+  readonly datacenters?: OtherDatacenters | undefined;
   readonly random: () => number;
   /** Unix seconds. */
   readonly now: () => number;
 }
 
 /** Of a server that asks nobody else, and so answers at once. */
-export type LonelyContext = HandlerContext & { readonly recursors?: undefined };
+export type LonelyContext = HandlerContext & {
+  readonly recursors?: undefined;
+  readonly datacenters?: undefined;
+};
 
-/** A reply, or none; a promise where other nameservers have to be asked first, which never rejects. */
+/** A reply, or none; a promise where others have to be asked first, which never rejects. */
 export type Handled = Buffer | undefined | Promise<Buffer | undefined>;
 
 /** A query that deserves an answer. */
@@ -122,6 +128,40 @@ export function handleMessage(message: Buffer, transport: 'udp' | 'tcp', context
 export function handleMessage(message: Buffer, transport: 'udp' | 'tcp', context: HandlerContext): Handled {
   const query = readQuery(message, transport, context);
   if (query === undefined || Buffer.isBuffer(query)) return query;
+  const elsewhere = elsewhereOf(query.question, context);
+  return elsewhere
+    ? answerElsewhere(message, query, transport, elsewhere, context)
+    : answerQuery(message, query, transport, context);
+}
+
+/** What another datacenter has to be asked for; undefined: nothing. */
+export function elsewhereOf(question: Question, context: HandlerContext): AskedElsewhere | undefined {
+  const { datacenters, reader, domain, altDomain } = context;
+  if (!datacenters || (question.class !== CLASS_IN && question.class !== CLASS_ANY)) return undefined;
+  return askedElsewhere(question, { domain, altDomain, datacenter: reader.datacenter }, datacenters);
+}
+
+function answerElsewhere(
+  message: Buffer,
+  query: Query,
+  transport: 'udp' | 'tcp',
+  { datacenter, wanted }: AskedElsewhere,
+  context: HandlerContext,
+): Handled {
+  const told = context.datacenters?.ask(datacenter, wanted);
+  const answer = (found: Awaited<typeof told>) =>
+    found
+      ? answerQuery(message, query, transport, { ...context, reader: readerOf(datacenter, found) })
+      : encodeAnswer(query, bare('SERVFAIL', { authoritative: false }), context);
+  return told instanceof Promise ? told.then(answer) : answer(told);
+}
+
+function answerQuery(
+  message: Buffer,
+  query: Query,
+  transport: 'udp' | 'tcp',
+  context: HandlerContext,
+): Handled {
   const { question, limit } = query;
   // One more than may be sent: whoever cuts the answer has to know that there is more.
   const most = limit.answers + 1;

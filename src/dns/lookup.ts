@@ -40,6 +40,8 @@ export interface AnswerReader
 export interface AnswerPolicy {
   /** Also leave out instances whose worst check is a warning. */
   readonly onlyPassing: boolean;
+  /** Warnings count as failures everywhere: prepared queries leave them out, too. */
+  readonly warningsFail: boolean;
   /** By service, in lower case; `web*` is for all that begin so, `*` for all others. */
   readonly serviceTtls: Readonly<Record<string, number>>;
   /** Node, address and NS records. */
@@ -60,6 +62,7 @@ export interface AnswerPolicy {
 /** Consul's defaults. */
 export const DEFAULT_ANSWER_POLICY: AnswerPolicy = {
   onlyPassing: false,
+  warningsFail: false,
   serviceTtls: {},
   nodeTtl: 0,
   aRecordLimit: 0,

@@ -45,8 +45,7 @@ export function parseName(name: string, zone: Zone, srv: boolean): ParsedName {
   if (domain === undefined) return { kind: 'outside' };
   if (lower === domain) return UNKNOWN;
 
-  const labels = lower.slice(0, -domain.length - 1).split('.');
-  const at = labels.findLastIndex((label) => KEYWORDS.has(label) || (srv && label.startsWith('_')));
+  const { labels, at } = labelsOf(lower, domain, srv);
   const keyword = labels[at];
   if (keyword === undefined || labels.includes('')) return UNKNOWN;
   const suffix = labels.slice(at + 1);
@@ -60,6 +59,22 @@ export function parseName(name: string, zone: Zone, srv: boolean): ParsedName {
     return at === 0 ? UNKNOWN : { kind: 'query', query: labels.slice(0, at).join('.') };
   if (keyword === 'addr') return parseAddr(labels.slice(0, at));
   return parseService(labels.slice(0, keyword === 'service' ? at : at + 1));
+}
+
+/** The datacenter that a name within the zone gives, in lower case; undefined where it gives none. */
+export function datacenterIn(name: string, zone: Omit<Zone, 'datacenter'>, srv: boolean): string | undefined {
+  const lower = withoutTrailingDot(name).toLowerCase();
+  const domain = domainOf(lower, zone);
+  if (domain === undefined || lower === domain) return undefined;
+  const { labels, at } = labelsOf(lower, domain, srv);
+  return at >= 0 && at === labels.length - 2 ? labels.at(-1) : undefined;
+}
+
+/** The labels before the domain, and where the one stands that says what is asked for; -1: nowhere. */
+function labelsOf(lower: string, domain: string, srv: boolean) {
+  const labels = lower.slice(0, -domain.length - 1).split('.');
+  const at = labels.findLastIndex((label) => KEYWORDS.has(label) || (srv && label.startsWith('_')));
+  return { labels, at };
 }
 
 /** True for the zone's domains themselves and every name below them. */

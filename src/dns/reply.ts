@@ -1,6 +1,7 @@
 import { type Answer, decode, encode } from 'dns-packet';
 import type { ErrorCode } from '../core/errors.ts';
 import {
+  FLAG_AUTHORITATIVE,
   FLAG_RECURSION_DESIRED,
   FLAG_RESPONSE,
   FLAG_TRUNCATED,
@@ -35,7 +36,13 @@ export type Reply =
   | { readonly kind: 'truncated' }
   /** The nameserver does not understand EDNS0 (RFC 6891 section 7). */
   | { readonly kind: 'no-edns' }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly why: string };
+  | {
+      readonly kind: 'error';
+      readonly code: ErrorCode;
+      readonly why: string;
+      /** What kind of error it counts as. */
+      readonly counts: 'refused' | 'other' | 'invalid';
+    };
 
 const RCODE_NAMES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
 /** More records than any honest answer to these questions has; reading more would only cost time. */
@@ -95,10 +102,19 @@ export function readReply(message: Buffer, query: Query): Reply | undefined {
   }
   try {
     const packet = decode(message);
-    const negative = (packet.authorities ?? []).some((record) => record.type === 'SOA');
+    const answers = packet.answers ?? [];
+    const authorities = packet.authorities ?? [];
+    const negative = authorities.some((record) => record.type === 'SOA');
+    // "Ask those" is no word about the name (RFC 2308 section 2.2): whoever says it cannot be asked.
+    const isReferral =
+      (header.flags & FLAG_AUTHORITATIVE) === 0 &&
+      answers.length === 0 &&
+      !negative &&
+      authorities.some(({ type }) => type === 'NS');
+    if (isReferral) return { ...LAME, why: 'referral to other nameservers' };
     return {
       kind: 'records',
-      answers: packet.answers ?? [],
+      answers,
       additionals: packet.additionals ?? [],
       negative,
     };
@@ -114,11 +130,15 @@ function repeatsQuestion(message: Buffer, query: Query): boolean {
   return asked.wire.toString('latin1').toLowerCase() === repeated.wire.toString('latin1').toLowerCase();
 }
 
+/** A nameserver that does not do its work. */
+const LAME = { kind: 'error', code: 'RESOLVE_FAILED', counts: 'other' } as const;
+
 function failure(rcode: string): Reply {
   if (rcode === 'FORMERR' || rcode === 'NOTIMP') return { kind: 'no-edns' };
-  return { kind: 'error', code: rcode === 'REFUSED' ? 'RESOLVE_REFUSED' : 'RESOLVE_FAILED', why: rcode };
+  if (rcode !== 'REFUSED') return { ...LAME, why: rcode };
+  return { kind: 'error', code: 'RESOLVE_REFUSED', why: rcode, counts: 'refused' };
 }
 
 function unreadable(why: string): Reply {
-  return { kind: 'error', code: 'RESOLVE_FAILED', why: `unreadable reply: ${why}` };
+  return { ...LAME, why: `unreadable reply: ${why}`, counts: 'invalid' };
 }

@@ -1,6 +1,7 @@
 import type { CatalogReader } from '../registry/reader.ts';
 import {
   answerQuestion,
+  elsewhereOf,
   encodeAnswer,
   type Handled,
   type HandlerContext,
@@ -93,6 +94,7 @@ export class Responder {
   #compile(message: Buffer, transport: 'udp' | 'tcp', key: string): Handled {
     const query = readQuery(message, transport, this.#context);
     if (query === undefined || Buffer.isBuffer(query)) return query;
+    if (elsewhereOf(query.question, this.#context)) return handleMessage(message, transport, this.#context);
     const known = this.#knownTo(query.question);
     const { sources, records, answer } = known;
     if (known.asksOthers && this.#context.recursors) {

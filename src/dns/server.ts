@@ -12,6 +12,7 @@ import {
   type ListenerContext,
   type Respond,
 } from './listener.ts';
+import type { OtherDatacenters } from './other-datacenters.ts';
 import { RareLog } from './rare-log.ts';
 import { Recursors } from './recursors.ts';
 import { Responder } from './responder.ts';
@@ -39,6 +40,8 @@ export function createDnsServer(config: {
   readonly log: Log;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Who knows names in other datacenters. By default there are no others. */
+  readonly datacenters?: OtherDatacenters;
   readonly options?: Partial<DnsServerOptions>;
 }): DnsServer {
   const { bind, reader, domain, clock, log } = config;
@@ -60,6 +63,7 @@ export function createDnsServer(config: {
     enableTruncate: options.enableTruncate,
     recursionAvailable: options.recursionAvailable,
     recursors,
+    datacenters: config.datacenters,
     random: config.random ?? Math.random,
     now: () => clock.wall() / 1000,
   });

@@ -1,6 +1,7 @@
 import type { Cancel } from '../core/clock.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { exchangeTcp, exchangeUdp, type Nameserver } from './exchange.ts';
+import type { Count } from './nameserver-counters.ts';
 import { buildQuery, type LookupType, type Reply, readReply } from './reply.ts';
 
 /** A name and type as one nameserver is asked for it. */
@@ -27,6 +28,7 @@ export function askNameserver(
   nameserver: Nameserver,
   asking: Asking,
   done: (outcome: Outcome) => void,
+  count: Count = () => {},
 ): Cancel {
   let cancel: Cancel = () => {};
   const finish = (outcome: Outcome) => {
@@ -41,28 +43,45 @@ export function askNameserver(
       asking.type,
       edns ? asking.payloadSize : undefined,
     );
+    count('sent');
     const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
     cancel = exchange(nameserver, query.wire, {
       onMessage(message) {
         const reply = readReply(message, query);
-        if (!reply) return;
+        if (!reply) {
+          count('invalid');
+          return;
+        }
         // More than was announced is as good as cut short: what else in it is against the rules?
         const oversize = transport === 'udp' && edns && message.length > asking.payloadSize;
         if (oversize || reply.kind === 'truncated') {
+          count(oversize ? 'tooBig' : 'truncated');
           if (transport === 'udp') send('tcp', edns);
           else finish({ kind: 'error', code: 'RESOLVE_FAILED', why: 'truncated over TCP' });
         } else if (reply.kind === 'no-edns') {
-          if (edns) send(transport, false);
-          else finish({ kind: 'error', code: 'RESOLVE_FAILED', why: 'query not understood' });
+          if (edns) return send(transport, false);
+          count('other');
+          finish({ kind: 'error', code: 'RESOLVE_FAILED', why: 'query not understood' });
         } else {
+          countReply(reply, count);
           finish(reply);
         }
       },
       onError(why, refused) {
+        count('sendError');
         finish({ kind: 'error', code: refused ? 'RESOLVE_REFUSED' : 'RESOLVE_FAILED', why });
       },
     });
   };
   send(nameserver.transport, true);
   return () => cancel();
+}
+
+function countReply(reply: Exclude<Reply, { kind: 'truncated' | 'no-edns' }>, count: Count): void {
+  if (reply.kind === 'records') {
+    count('valid');
+    if (reply.answers.some(({ type }) => type === 'CNAME')) count('cname');
+  } else {
+    count(reply.kind === 'nxdomain' ? 'nx' : reply.counts);
+  }
 }

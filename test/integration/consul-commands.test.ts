@@ -271,11 +271,11 @@ describe('vane watch', () => {
 test.each<[string[], string]>([
   [['kv'], 'Error! usage: vane kv get|put|delete|export|import [flags] …'],
   [['kv', 'get'], 'Error! expected 1 word, got 0: vane kv get [flags] KEY'],
-  [['kv', 'get', '-no', 'key'], 'Error! there is no flag -no; there are -http-addr, -token, -base64'],
+  [['kv', 'get', '-no', 'key'], 'Error! there is no flag -no; there are -http-addr, -token, -token-file, '],
   [['kv', 'get', '-http-addr'], 'Error! -http-addr needs a value'],
   [
-    ['kv', 'get', '-http-addr=https://127.0.0.1:1', 'a'],
-    'Error! https://127.0.0.1:1: only http:// can be asked',
+    ['kv', 'get', '-http-addr=ftp://127.0.0.1:1', 'a'],
+    'Error! ftp://127.0.0.1:1: only http://, https:// and unix:// can be asked',
   ],
   [['kv', 'put', '-acquire', 'a', 'b'], 'Error! -acquire and -release need -session'],
   [['services', 'register'], 'Error! usage: vane services register -name=NAME [flags] | FILE…'],

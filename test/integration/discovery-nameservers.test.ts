@@ -20,6 +20,7 @@ import {
   startDnsServer,
 } from '../helpers/dns-server.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { holding } from '../helpers/hold-rules.ts';
 import { recordedLog } from '../helpers/registry.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -30,11 +31,10 @@ afterEach(async () => {
 const WEB = 'web.example.com';
 const API = '_api._tcp.example.com';
 
-/** Asks that nameserver; silence is noticed after 2 × 100 ms. */
-/** How often one question is sent. */
+/** How often one question is sent; silence is noticed after so many times 200 ms. */
 const RETRIES = 2;
 
-function resolverOf({ port }: { readonly port: number }): Resolver {
+function resolverOf({ port }: { readonly port: number }, rules = holding()): Resolver {
   const client = new NameserverClient(
     {
       id: 'corp',
@@ -46,15 +46,15 @@ function resolverOf({ port }: { readonly port: number }): Resolver {
     systemClock,
   );
   cleanups.push(() => client.close());
-  return nameserverResolver('corp', client);
+  return nameserverResolver('corp', client, rules, systemClock);
 }
 
-async function watching(script: Script, source: Partial<WatchedSource> = {}) {
+async function watching(script: Script, source: Partial<WatchedSource> = {}, rules = holding()) {
   const ns = await startDnsServer(script);
   cleanups.push(() => ns.close());
   const { log, lines } = recordedLog();
   const watchers = new Watchers({
-    resolvers: new Map([['corp', resolverOf(ns)]]),
+    resolvers: new Map([['corp', resolverOf(ns, rules)]]),
     clock: systemClock,
     random: Math.random,
     log,
@@ -256,7 +256,7 @@ describe('a service name', () => {
     const { ns, subscription } = await watching(answering(), source);
     await told(subscription, '10.0.0.1:81 10.0.0.2:82');
     ns.script((asked) => (asked.name === 'b.example.com' ? { rcode: 'SERVFAIL' } : answering()(asked)));
-    await eventually(() => expect(subscription.state.error).toBeDefined());
+    await eventually(() => expect(subscription.state.gap).toBeDefined());
     await lookUps(subscription, 2);
     expect(subscription.told).toHaveLength(1);
     ns.script((asked) => (asked.name === 'b.example.com' ? { rcode: 'NXDOMAIN' } : answering()(asked)));

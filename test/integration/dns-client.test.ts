@@ -1,8 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ResolversConfig } from '../../src/config/runtime/resolvers.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { type LookupType, NameserverClient } from '../../src/dns/client.ts';
+import { type ClientConfig, type LookupType, NameserverClient } from '../../src/dns/client.ts';
 import {
   type Asked,
   address,
@@ -28,10 +27,7 @@ async function nameserver(script: Script): Promise<ScriptedDnsServer> {
   return server;
 }
 
-function client(
-  servers: readonly { port: number }[],
-  config: Partial<ResolversConfig> = {},
-): NameserverClient {
+function client(servers: readonly { port: number }[], config: Partial<ClientConfig> = {}): NameserverClient {
   const made = new NameserverClient(
     {
       id: 'test',
@@ -55,6 +51,9 @@ function client(
 const never = new AbortController().signal;
 const ask = (from: NameserverClient, name = 'web.example.com', type: LookupType = 'A') =>
   from.query(name, type, never);
+
+/** What is asked for twice at once is one query: this is another name each time. */
+const askNumbered = (from: NameserverClient, i: number) => ask(from, `web-${i}.example.com`);
 
 const web = 'web.example.com';
 const good: Reaction = { answers: [address(web, '10.0.0.1')] };
@@ -132,6 +131,16 @@ describe('one nameserver', () => {
     const many = Array.from({ length: 60 }, (_, i) => address(web, `10.0.0.${i}`));
     const ns = await nameserver(({ transport }) => (transport === 'udp' ? { answers: many } : good));
     expect(await ask(client([ns], { acceptedPayloadSize: 512 }))).toEqual(goodReply);
+  });
+
+  test('that points to others instead of answering has failed: that is no empty answer', async () => {
+    const ns = await nameserver(() => ({
+      authorities: [{ type: 'NS', name: 'example.com', data: 'ns.example.com' }],
+    }));
+    await expect(ask(client([ns], impatient))).rejects.toMatchObject({
+      code: 'RESOLVE_FAILED',
+      message: expect.stringContaining('referral'),
+    });
   });
 
   test('that does not know EDNS0 is asked without', async () => {
@@ -351,7 +360,7 @@ describe('forgers', () => {
   test('every query has a port and an id of its own', async () => {
     const ns = await nameserver(() => good);
     const from = client([ns]);
-    await Promise.all(Array.from({ length: 40 }, () => ask(from)));
+    await Promise.all(Array.from({ length: 40 }, (_, i) => askNumbered(from, i)));
     expect(new Set(ns.asked.map(({ port }) => port)).size).toBeGreaterThan(30);
     expect(new Set(ns.asked.map(({ id }) => id)).size).toBeGreaterThan(30);
   });
@@ -398,7 +407,7 @@ describe('the client', () => {
   test('ends everything when it is closed', async () => {
     const ns = await nameserver(() => 'drop');
     const from = client([ns]);
-    const replies = Promise.allSettled(Array.from({ length: 300 }, () => ask(from)));
+    const replies = Promise.allSettled(Array.from({ length: 300 }, (_, i) => askNumbered(from, i)));
     await eventually(() => expect(ns.asked.length).toBeGreaterThan(200));
     from.close();
     for (const reply of await replies) expect(reply).toMatchObject({ reason: { code: 'STOPPING' } });
@@ -412,11 +421,74 @@ describe('the client', () => {
       open ? good : new Promise<Reaction>((resolve) => release.push(() => resolve(good))),
     );
     const from = client([ns]);
-    const replies = Promise.all(Array.from({ length: 400 }, () => ask(from)));
+    const replies = Promise.all(Array.from({ length: 400 }, (_, i) => askNumbered(from, i)));
     await eventually(() => expect(release).toHaveLength(256));
     open = true;
     for (const go of release) go();
     expect(await replies).toHaveLength(400);
     expect(ns.asked.length).toBeGreaterThanOrEqual(400);
+  });
+
+  test('asks once for what several want at the same time', async () => {
+    const ns = await nameserver(() => good);
+    const from = client([ns]);
+    const replies = await Promise.all([ask(from), ask(from, 'WEB.example.com.'), ask(from, web, 'AAAA')]);
+    expect(replies).toMatchObject([goodReply, goodReply, empty]);
+    expect(ns.asked.map(({ type }) => type).sort()).toEqual(['A', 'AAAA']);
+    await ask(from);
+    expect(ns.asked).toHaveLength(3);
+  });
+
+  test('keeps fewer queries in flight the more sockets each of them needs', async () => {
+    const silent = await nameserver(() => 'drop');
+    const from = client([silent, silent, silent, silent], { resolveRetries: 8 });
+    const replies = Promise.allSettled(Array.from({ length: 200 }, (_, i) => askNumbered(from, i)));
+    // 1024 sockets, four nameservers, three tries open at once.
+    await eventually(() => expect(silent.asked).toHaveLength(4 * 85));
+    from.close();
+    await replies;
+  });
+
+  test('gives up the sockets of tries that are long past, and hears the later ones', async () => {
+    const first = Promise.withResolvers<Reaction>();
+    const third = Promise.withResolvers<Reaction>();
+    const ns = await nameserver(({ nth }) =>
+      nth === 1 ? first.promise : nth === 3 ? third.promise : 'drop',
+    );
+    const from = client([ns], { resolveRetries: 30, timeoutRetry: 100 });
+    const reply = ask(from);
+    await eventually(() => expect(ns.asked).toHaveLength(4));
+    first.resolve({ answers: [address(web, '10.6.6.6')] });
+    third.resolve(good);
+    expect(await reply).toEqual(goodReply);
+    expect(from.counters.get('ns1')).toMatchObject({ outdated: 1, update: 1 });
+  });
+
+  test('counts what becomes of its queries, by nameserver', async () => {
+    const alias = (name: string) => cname(name, 'a.example.com');
+    const other = await nameserver(() => ({ rcode: 'SERVFAIL' }));
+    const ns = await nameserver(({ name, transport, id }): Reaction => {
+      const cut = { truncated: true };
+      const says: Readonly<Record<string, Reaction>> = {
+        'nx.example.com': { rcode: 'NXDOMAIN' },
+        'refused.example.com': { rcode: 'REFUSED' },
+        'none.example.com': {},
+        'alias.example.com': { answers: [alias(name), address('a.example.com', '10.0.0.1')] },
+        'loop.example.com': { answers: [alias(name), cname('a.example.com', name)] },
+        'forged.example.com': [{ id: id ^ 1 }, { answers: [address(name, '10.0.0.1')] }],
+        'big.example.com': transport === 'udp' ? cut : { answers: [address(name, '10.0.0.1')] },
+      };
+      return says[name] ?? 'drop';
+    });
+    const from = client([ns, other], { resolveRetries: 1, timeoutRetry: 100 });
+    for (const name of ['nx', 'refused', 'none', 'alias', 'loop', 'forged', 'big', 'silent']) {
+      await ask(from, `${name}.example.com`).catch(() => {});
+    }
+    expect(from.counters.get('ns1')).toMatchObject({
+      ...{ sent: 9, valid: 5, update: 3, cname: 2, cnameError: 1, anyErr: 1, nx: 1, timeout: 1 },
+      ...{ refused: 1, other: 0, invalid: 1, truncated: 1, tooBig: 0, outdated: 0, sendError: 0 },
+    });
+    expect(from.counters.get('ns2')).toMatchObject({ other: expect.any(Number), update: 0, valid: 0 });
+    expect(from.counters.get('ns2')?.other).toBeGreaterThanOrEqual(5);
   });
 });

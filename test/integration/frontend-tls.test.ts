@@ -112,7 +112,10 @@ describe.each(['direct', 'compat'])('TLS of a frontend, over the %s lane,', (lan
       socket.once('error', reject);
     });
     expect(echo).toBe('hello');
-    socket.terminate();
+    // What is left at the end of a graceful stop is told to go.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await vane.app.stop();
+    expect(await closed).toBe(1001);
     sockets.close();
   });
 });

@@ -193,6 +193,19 @@ describe('LocalChecks', () => {
     await found(expected);
   });
 
+  test.each([
+    ['files', undefined, 'Only definition files may have script checks on this node'],
+    ['off', 'web.json', 'Script checks are switched off on this node'],
+  ] as const)(
+    'programs in containers run no more than scripts: %s, from file %s',
+    async (scriptChecks, file, expected) => {
+      await startChecks({ random: () => 0, scriptChecks });
+      await register({ kind: 'docker', container: 'c1', args: ['true'], shell: '' }, {}, file);
+      await clock.advanceAsync(0);
+      await found(['critical', expected]);
+    },
+  );
+
   test('a script of a file stops when somebody else registers the same check', async () => {
     await startChecks({ random: () => 0, scriptChecks: 'files' });
     await register({ kind: 'script', args: ['/bin/echo', 'ran'], shell: '' }, {}, 'web.json');

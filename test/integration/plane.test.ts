@@ -573,7 +573,7 @@ describe('counters', () => {
           ...{ connect: 1, reuse: 1, duration: { count: 2 } },
           servers: [
             {
-              ...{ id: `127.0.0.1:${origin.port}`, reqTot: 2, connect: 1, reuse: 1, drainCut: 0 },
+              ...{ id: `127.0.0.1:${origin.port}`, reqTot: 2, connect: 1, reuse: 1 },
               ...{ idleConnections: 1, usedConnections: 0 },
             },
           ],

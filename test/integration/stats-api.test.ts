@@ -86,10 +86,11 @@ describe('/metrics', () => {
     ['scope=server', ['server']],
     ['scope=frontend&scope=backend', ['backend', 'frontend']],
     ['scope=server&scope=&scope=global', ['process']],
-    ['scope=*', ['backend', 'frontend', 'process', 'server']],
+    ['scope=*', ['backend', 'frontend', 'process', 'resolver', 'server']],
     ['scope=*&scope=', []],
+    ['scope=resolver', ['resolver']],
     ['scope=listener', []],
-    ['metrics=x&other', ['backend', 'frontend', 'process', 'server']],
+    ['metrics=x&other', ['backend', 'frontend', 'process', 'resolver', 'server']],
   ])("takes HAProxy's ?%s", async (query, expected) => {
     const { base } = await start();
     const answer = await fetch(`${base}/metrics?${query}`);

@@ -64,7 +64,7 @@ describe('between any two steps', () => {
     const clock = new TellingClock(hops, () => site.acceptor.cut(STOPPING));
     const site = await tcpSite(bench, { clock, servers: [tcpServer('db-1', await greeter())] });
     const client = await bench.dial(site.port);
-    client.resume();
+    client.resume().on('end', () => client.end());
     await eventually(() => expect(site.entries).toHaveLength(1));
     expect(site.entries[0]?.termination).toMatch(/^K[CD]$/);
     expect(site.backend.active).toBe(0);
@@ -99,6 +99,7 @@ describe('between any two steps', () => {
     const site = await tcpSite(bench, { clock, servers: [tcpServer('db-1', await greeter())] });
     const client = await bench.dial(site.port);
     const heard = new Heard(client);
+    client.on('end', () => client.end());
     await eventually(() => expect(removed).toBe(true));
     await settle();
     // Either it was connected already, and is cut, or it has not noticed and has the other.

@@ -6,9 +6,9 @@ import { describeLanes, startRig } from './lane-rig.ts';
 const post = (more: string) => `POST / HTTP/1.1\r\nHost: w\r\n${more}\r\n`;
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-describeLanes('bodies on their way', (create) => {
+describeLanes('bodies on their way', (kind) => {
   test('100 is sent when the body is wanted, once, and the server does not hear of it', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     let begin = () => {};
     host.onExchange = (exchange) => {
       begin = () => void host.serve(exchange);
@@ -34,7 +34,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('nobody asks for a body that is empty, or was never wanted', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const empty = await client();
     empty.send(post('Expect: 100-continue\r\nContent-Length: 0\r\n'));
     expect((await empty.answer()).body).toBe('ok');
@@ -48,7 +48,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('a body is not read before it is wanted', async () => {
-    const { client, host, sockets, origin } = await startRig(create);
+    const { client, host, sockets, origin } = await startRig(kind);
     let begin = () => {};
     host.onExchange = (exchange) => {
       begin = () => void host.serve(exchange);
@@ -66,7 +66,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('while the server takes nothing, little is taken from the client', async () => {
-    const { client, origin, sockets } = await startRig(create);
+    const { client, origin, sockets } = await startRig(kind);
     const length = 20_000_000;
     origin.onHead = ({ socket }) => socket.pause();
     const c = await client();
@@ -81,7 +81,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('while the client takes nothing, little is taken from the server', async () => {
-    const { client, origin, given } = await startRig(create);
+    const { client, origin, given } = await startRig(kind);
     const length = 20_000_000;
     origin.onRequest = ({ send, socket }) => {
       send(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
@@ -99,7 +99,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('an answer that comes early is passed on; both connections are closed behind it', async () => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     origin.onHead = ({ send }) => send('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
     const c = await client();
     c.send(post('Content-Length: 10\r\n'));
@@ -119,7 +119,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('an early answer reaches a client that goes on sending', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.onHead = ({ send, socket }) => {
       socket.pause();
       send('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
@@ -135,7 +135,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('an answer is whole though the client sends much behind its last request', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const body = 'x'.repeat(3_000_000);
     origin.answers(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     const c = await client();
@@ -150,7 +150,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('an early answer streams while the upload goes on', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.onHead = ({ send }) => send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n');
     origin.onRequest = ({ send }, { body }) => send(`3\r\n${body}\r\n0\r\n\r\n`);
     const c = await client();
@@ -162,7 +162,7 @@ describeLanes('bodies on their way', (create) => {
   });
 
   test('an answer to a whole request whose last octets are still on the way is not early', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(OK);
     const c = await client();
     for (let i = 0; i < 20; i++) {

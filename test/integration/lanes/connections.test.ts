@@ -5,9 +5,9 @@ import { describeLanes, startRig } from './lane-rig.ts';
 
 const get = (path = '/', more = '') => `GET ${path} HTTP/1.1\r\nHost: w\r\n${more}\r\n`;
 
-describeLanes('connections', (create) => {
+describeLanes('connections', (kind) => {
   test('a hundred requests go over one connection on each side, and leave nothing behind', async () => {
-    const { client, origin, given, sockets, server, host } = await startRig(create);
+    const { client, origin, given, sockets, server, host } = await startRig(kind);
     const c = await client();
     const listeners = () => countListeners(given[0]) + countListeners(sockets[0]);
     let atFirst = 0;
@@ -29,7 +29,7 @@ describeLanes('connections', (create) => {
   });
 
   test('pipelined requests are served one after another, in order', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     let open = 0;
     let most = 0;
     origin.onRequest = ({ send }, { line, body }) => {
@@ -51,7 +51,7 @@ describeLanes('connections', (create) => {
   });
 
   test('a client that pipelines without end is read only as far as it is served', async () => {
-    const { client, origin, host, sockets } = await startRig(create);
+    const { client, origin, host, sockets } = await startRig(kind);
     origin.onRequest = () => {};
     const c = await client();
     const total = 20_000;
@@ -75,7 +75,7 @@ describeLanes('connections', (create) => {
     ['1.0', 'Connection: Keep-Alive\r\n', false],
     ['1.0', 'Connection: close\r\n', true],
   ])('a client of HTTP/%s with %j is closed behind its answer: %s', async (version, field, closed) => {
-    const { client, server } = await startRig(create);
+    const { client, server } = await startRig(kind);
     const c = await client();
     c.send(`GET / HTTP/${version}\r\nHost: w\r\n${field}\r\n`);
     const answer = await c.answer();
@@ -93,7 +93,7 @@ describeLanes('connections', (create) => {
   });
 
   test('a client that has ended its side still gets its answer, and then the end', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     let answer = () => {};
     origin.onRequest = ({ send }) => {
       answer = () => send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
@@ -113,7 +113,7 @@ describeLanes('connections', (create) => {
   });
 
   test('all that was pipelined before the end is answered', async () => {
-    const { client } = await startRig(create);
+    const { client } = await startRig(kind);
     const c = await client();
     c.socket.end(get() + get() + get());
     for (let i = 0; i < 3; i++) expect((await c.answer()).body).toBe('ok');
@@ -121,7 +121,7 @@ describeLanes('connections', (create) => {
   });
 
   test('a connection that says nothing, or nothing further, is nobody’s fault', async () => {
-    const { client, host, sockets } = await startRig(create);
+    const { client, host, sockets } = await startRig(kind);
     const silent = await client();
     silent.socket.end();
     const reset = await client();
@@ -137,7 +137,7 @@ describeLanes('connections', (create) => {
   });
 
   test.each(['end', 'reset'])('a head that breaks off by %s is told as the client’s abort', async (how) => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const c = await client();
     c.send(get());
     await c.answer();
@@ -154,7 +154,7 @@ describeLanes('connections', (create) => {
   });
 
   test('bytes are counted for each request, heads included', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const c = await client();
     const request = 'POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 3\r\n\r\nabc';
     for (let i = 0; i < 2; i++) {
@@ -173,7 +173,7 @@ describeLanes('connections', (create) => {
   });
 
   test('idle connections that are to hurry are ended; those at work, or that have not asked yet, are not', async () => {
-    const { client, host, lane, origin, sockets } = await startRig(create);
+    const { client, host, lane, origin, sockets } = await startRig(kind);
     const idle = await client();
     idle.send(get());
     await idle.answer();
@@ -197,7 +197,7 @@ describeLanes('connections', (create) => {
   });
 
   test('a connection that is to hurry still takes a request that comes in time', async () => {
-    const { client, host, lane } = await startRig(create);
+    const { client, host, lane } = await startRig(kind);
     const c = await client();
     c.send(get());
     await c.answer();
@@ -213,7 +213,7 @@ describeLanes('connections', (create) => {
   });
 
   test('a request that is told to be the last closes the connection', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.closeAfter = true;
     const c = await client();
     c.send(get() + get());

@@ -9,9 +9,9 @@ const LONG = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf';
 const CHUNKS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
 const OPEN = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf';
 
-describeLanes('servers that fail', (create) => {
+describeLanes('servers that fail', (kind) => {
   test.each(['end', 'reset'] as const)('before it answers, by %s: 502', async (how) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.onRequest = ({ socket }) => (how === 'end' ? socket.end() : socket.resetAndDestroy());
     const c = await client();
     c.send(GET);
@@ -35,7 +35,7 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('within the head of its answer: 502', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.onRequest = ({ send, socket }) => {
       send('HTTP/1.1 200 OK\r\nConte');
       socket.end();
@@ -47,7 +47,7 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('while the client sends the body: 502, and the connection is closed', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.onHead = ({ socket }) => socket.resetAndDestroy();
     const c = await client();
     c.send(`${POST}ab`);
@@ -68,7 +68,7 @@ describeLanes('servers that fail', (create) => {
     ['chunks', 'a bad chunk', CHUNKS],
     ['open end', 'reset', OPEN],
   ])('in the middle of an answer (%s, by %s): the client sees it broken', async (_framing, how, text) => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     c.send(GET);
@@ -77,9 +77,8 @@ describeLanes('servers that fail', (create) => {
     if (how === 'end') connection?.socket.end();
     if (how === 'reset') connection?.socket.resetAndDestroy();
     if (how === 'a bad chunk') connection?.send('zz\r\n');
-    await eventually(() => expect(c.closed).toBe(true));
-    expect(c.error).toBe('ECONNRESET');
-    expect(c.ended).toBe(false);
+    await c.cut();
+    if (!kind.tls) expect(c.ended).toBe(false);
     expect(host.outcomes).toMatchObject([
       {
         error: { code: how === 'a bad chunk' ? 'UPSTREAM_PROTOCOL' : 'UPSTREAM_CLOSED' },
@@ -92,19 +91,18 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('clients of HTTP/1.0 see an answer broken off too', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers(CHUNKS);
     const c = await client();
     c.send('GET / HTTP/1.0\r\n\r\n');
     await eventually(() => expect(c.received).toContain('half'));
     origin.connections[0]?.socket.destroy();
-    await eventually(() => expect(c.closed).toBe(true));
-    expect(c.error).toBe('ECONNRESET');
+    await c.cut();
     expect(host.outcomes).toMatchObject([{ error: { code: 'UPSTREAM_CLOSED' }, responseStarted: true }]);
   });
 
   test('an idle connection that the server has closed is not used', async () => {
-    const { client, origin, server } = await startRig(create);
+    const { client, origin, server } = await startRig(kind);
     const c = await client();
     c.send(GET);
     await c.answer();
@@ -116,7 +114,7 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('a server that is not there: nothing was sent, and the request can be tried elsewhere', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     host.onExchange = async (exchange) => {
       const nowhere = new VaneError('CONNECT_REFUSED', 'nobody there');
       const refusing = { ...noConnections, connect: () => Promise.reject(nowhere) };
@@ -142,7 +140,7 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('a request without a body is tried again after a server that died on it', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     let deaths = 0;
     origin.onRequest = ({ socket, send }) => {
       if (deaths++ < 20) socket.resetAndDestroy();
@@ -161,7 +159,7 @@ describeLanes('servers that fail', (create) => {
   });
 
   test('an attempt that cannot be made at all is told, and leaves no connection behind', async () => {
-    const { client, host, server } = await startRig(create);
+    const { client, host, server } = await startRig(kind);
     host.target = '/bad target';
     const c = await client();
     c.send(GET);

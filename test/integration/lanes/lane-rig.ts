@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { describe, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { serverId } from '../../../src/balance/server.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { VaneError } from '../../../src/core/errors.ts';
@@ -8,22 +8,37 @@ import { DirectLane } from '../../../src/proxy/lanes/direct/lane.ts';
 import type { Lane, LaneHost, RefusedRequest } from '../../../src/proxy/lanes/host.ts';
 import type { Attempt, AttemptOutcome, Exchange, ServerConnections } from '../../../src/proxy/lanes/lane.ts';
 import { LiveServer } from '../../../src/proxy/plane/live-server.ts';
+import { TlsDoor } from '../../../src/proxy/plane/tls-door.ts';
 import { failureAnswer } from '../../../src/proxy/request/answers.ts';
 import { endToEndHeaders, withoutListed } from '../../../src/proxy/request/headers.ts';
 import { originForm } from '../../../src/proxy/request/target.ts';
 import { RawClient, RawOrigin } from '../../helpers/raw-http.ts';
+import { selfSigned } from '../../helpers/self-signed.ts';
 
-export type CreateLane = (host: LaneHost) => Lane;
+/** A lane, and how its clients come to it. */
+export interface LaneUnderTest {
+  readonly create: (host: LaneHost) => Lane;
+  /** Over TLS. */
+  readonly tls: boolean;
+}
 
-/** Every lane passes the same tests: given the same bytes they do and report the same. */
-const LANES: readonly { readonly name: string; readonly create: CreateLane }[] = [
-  { name: 'direct', create: (host) => new DirectLane(host, { clock: systemClock }) },
-  { name: 'compat', create: (host) => new CompatLane(host, { clock: systemClock }) },
+const direct = (host: LaneHost) => new DirectLane(host, { clock: systemClock });
+const compat = (host: LaneHost) => new CompatLane(host, { clock: systemClock });
+
+/** Every lane passes the same tests: given the same bytes they do and report the same, in the clear and over TLS. */
+const LANES: readonly (LaneUnderTest & { readonly name: string })[] = [
+  { name: 'direct lane', create: direct, tls: false },
+  { name: 'compat lane', create: compat, tls: false },
+  { name: 'direct lane over TLS', create: direct, tls: true },
+  { name: 'compat lane over TLS', create: compat, tls: true },
 ];
 
-export function describeLanes(subject: string, body: (create: CreateLane) => void): void {
-  for (const { name, create } of LANES) describe(`the ${name} lane: ${subject}`, () => body(create));
+export function describeLanes(subject: string, body: (kind: LaneUnderTest) => void): void {
+  for (const kind of LANES) describe(`the ${kind.name}: ${subject}`, () => body(kind));
 }
+
+const { key, cert } = selfSigned();
+const CERTIFICATE = { file: 'self-signed.pem', names: [], chain: cert, key };
 
 /** What a lane's host does: by default it forwards each exchange once, and answers for what failed. */
 export class RigHost implements LaneHost {
@@ -77,6 +92,8 @@ export class RigHost implements LaneHost {
       fresh: this.fresh,
       target: this.target ?? originForm(head),
       headers: endToEndHeaders(withoutListed(head.headers)),
+      vetted: false,
+      startedAt: systemClock.now(),
       timeout: this.attemptTimeout,
       cancel: undefined,
       closeAfter: this.closeAfter,
@@ -107,7 +124,7 @@ export interface Rig {
 }
 
 /** A lane between a listener on a free port and a scripted server; all taken down when the test has finished. */
-export async function startRig(create: CreateLane): Promise<Rig> {
+export async function startRig({ create, tls }: LaneUnderTest): Promise<Rig> {
   const origin = await RawOrigin.listen();
   const server = new LiveServer(snapshot(origin.port), systemClock);
   const given: Socket[] = [];
@@ -126,9 +143,20 @@ export async function startRig(create: CreateLane): Promise<Rig> {
   const host = new RigHost(connections, origin.port);
   const lane = create(host);
   const sockets: Socket[] = [];
-  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+  const admit = (socket: Socket) => {
     sockets.push(socket);
     lane.serve(socket);
+  };
+  const door = new TlsDoor({
+    tls: { certificates: [CERTIFICATE], minVersion: 'TLSv1.2' },
+    protocols: ['http/1.1'],
+    timeout: 10_000,
+    admit,
+    failed: (error) => expect.unreachable(error.message),
+  });
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    if (tls) door.take(socket.on('error', () => {}));
+    else admit(socket);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
@@ -145,7 +173,7 @@ export async function startRig(create: CreateLane): Promise<Rig> {
   };
   onTestFinished(close);
   const client = async () => {
-    const made = await RawClient.connect(port);
+    const made = await (tls ? RawClient.connectTls(port) : RawClient.connect(port));
     clients.push(made);
     return made;
   };
@@ -171,6 +199,7 @@ function snapshot(port: number) {
     tier: 0,
     backup: false,
     maxconn: 0,
+    rank: 0,
     admission: 'open',
   } as const;
 }

@@ -6,9 +6,9 @@ const GET = 'GET / HTTP/1.1\r\nHost: w\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 5\r\n\r\n';
 const LONG = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf';
 
-describeLanes('clients that leave', (create) => {
+describeLanes('clients that leave', (kind) => {
   test('while their request waits for a server', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.onExchange = () => {};
     const c = await client();
     c.send(GET);
@@ -26,7 +26,7 @@ describeLanes('clients that leave', (create) => {
   });
 
   test('while the connection to the server is being made', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     let signal: AbortSignal | undefined;
     host.onExchange = (exchange) => {
       const connect = (_timeout: number, given: AbortSignal) => {
@@ -49,7 +49,7 @@ describeLanes('clients that leave', (create) => {
   });
 
   test('while a connection is being made, and it is made all the same: it is closed', async () => {
-    const { client, host, server, origin } = await startRig(create);
+    const { client, host, server, origin } = await startRig(kind);
     let go = () => {};
     host.onExchange = (exchange) => {
       const connect = async (timeout: number) => {
@@ -73,7 +73,7 @@ describeLanes('clients that leave', (create) => {
   });
 
   test.each(['end', 'reset'] as const)('within the body, by %s', async (how) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     const c = await client();
     c.send(`${POST}ab`);
     await eventually(() => expect(origin.connections[0]?.pending()).toContain('ab'));
@@ -90,7 +90,7 @@ describeLanes('clients that leave', (create) => {
   });
 
   test('while the server thinks', async () => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     origin.onRequest = () => {};
     const c = await client();
     c.send(GET);
@@ -105,7 +105,7 @@ describeLanes('clients that leave', (create) => {
   });
 
   test.each(['reset', 'close'] as const)('in the middle of the answer, by %s', async (how) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers(LONG);
     const c = await client();
     c.send(GET);

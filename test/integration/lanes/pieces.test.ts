@@ -25,11 +25,11 @@ const cuts = (text: string) =>
     .map((ends) => [...ends].sort((a, b) => a - b))
     .map((ends) => [0, ...ends].map((start, i) => text.slice(start, ends[i] ?? text.length)));
 
-describeLanes('bytes in pieces', (create) => {
+describeLanes('bytes in pieces', (kind) => {
   test('however requests and answers are cut, the same is asked and the same is answered', async () => {
     await fc.assert(
       fc.asyncProperty(cuts(REQUESTS), fc.array(fc.nat(), { maxLength: 4 }), async (pieces, answerCuts) => {
-        const { client, origin, host, close } = await startRig(create);
+        const { client, origin, host, close } = await startRig(kind);
         try {
           let next = 0;
           origin.onRequest = async ({ send }) => {
@@ -79,7 +79,7 @@ describeLanes('bytes in pieces', (create) => {
     const ends = fc.constantFrom('end', 'reset', 'server-end', 'server-reset');
     await fc.assert(
       fc.asyncProperty(cuts(REQUESTS), fc.nat(), fc.nat(), ends, async (pieces, stop, answerEnd, end) => {
-        const { client, origin, host, sockets, server, close } = await startRig(create);
+        const { client, origin, host, sockets, server, close } = await startRig(kind);
         try {
           let next = 0;
           const breakServer = () => {

@@ -5,9 +5,9 @@ import { describeLanes, startRig } from './lane-rig.ts';
 
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: w\r\n\r\n`;
 
-describeLanes('requests as servers get them', (create) => {
+describeLanes('requests as servers get them', (kind) => {
   test('without a body: no framing, the target and the fields as they came', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(
       'GET /a?b=1 HTTP/1.1\r\nHost: w\r\nX-Two: 1\r\nACCEPT: */*\r\nx-tWO: 2\r\n' +
@@ -31,7 +31,7 @@ describeLanes('requests as servers get them', (create) => {
     ['OPTIONS', 'http://w', '*'],
     ['GET', 'http://w', '/'],
   ])('the target of %s %s is sent as %s', async (method, target, sent) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(`${method} ${target} HTTP/1.1\r\nHost: w\r\n\r\n`);
     await c.answer();
@@ -41,7 +41,7 @@ describeLanes('requests as servers get them', (create) => {
   test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'PROPFIND'])(
     '%s with a length keeps it, and the body its octets',
     async (method) => {
-      const { client, origin } = await startRig(create);
+      const { client, origin } = await startRig(kind);
       const c = await client();
       c.send(`${method} / HTTP/1.1\r\nHost: w\r\nContent-Length: 5\r\n\r\na\0\xff\r\n`);
       await c.answer(method);
@@ -52,7 +52,7 @@ describeLanes('requests as servers get them', (create) => {
   );
 
   test.each(['GET', 'POST', 'DELETE', 'OPTIONS'])('%s in chunks stays so', async (method) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(
       `${method} / HTTP/1.1\r\nHost: w\r\ntransfer-encoding: chunked\r\n\r\n` +
@@ -83,7 +83,7 @@ describeLanes('requests as servers get them', (create) => {
     ['PUT', '', ['0']],
     ['PATCH', '', ['0']],
   ])('%s with an empty body (%j) says length %j', async (method, given, lengths) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(`${method} / HTTP/1.1\r\nHost: w\r\n${given}\r\n`);
     await c.answer();
@@ -93,7 +93,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('an empty body in chunks stays one', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send('POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n');
     await c.answer();
@@ -101,7 +101,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('fields named like properties of objects, and values beyond ASCII, go through', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(
       'POST / HTTP/1.1\r\nHost: w\r\n__proto__: 1\r\nConstructor: 2\r\nX-Latin: \xe9\xa0\r\nX-Empty:\r\n' +
@@ -120,7 +120,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('the head goes to the server before any of the body has come', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const heads: string[] = [];
     origin.onHead = (_connection, head) => heads.push(head);
     const c = await client();
@@ -132,7 +132,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('a large body arrives whole, of either framing', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const body = 'x'.repeat(3_000_000);
     const c = await client();
     c.send(`POST / HTTP/1.1\r\nHost: w\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
@@ -144,7 +144,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('of HTTP/1.0 clients go on as HTTP/1.1, with a Host', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send('GET / HTTP/1.0\r\n\r\n');
     await c.gone();
@@ -160,7 +160,7 @@ describeLanes('requests as servers get them', (create) => {
     ['GET', 'websocket', 'Content-Length: 2\r\n'],
   ])('%s that asks for an upgrade to %s (%j) is an ordinary request, and the last', async (...asked) => {
     const [method, protocol, length] = asked;
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     const c = await client();
     const upgrade = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABk\r\n`;
     const body = length === '' ? '' : 'ab';
@@ -178,7 +178,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('the head tells what was asked, by whom and when', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const c = await client();
     c.send('POST http://W:80/p?q HTTP/1.1\r\nHost: w:80\r\nContent-Length: 2\r\n\r\nab');
     await c.answer();
@@ -192,7 +192,7 @@ describeLanes('requests as servers get them', (create) => {
       host: 'W:80',
       bodyless: false,
       upgrade: false,
-      secure: false,
+      secure: kind.tls,
     });
     expect(exchange?.client).toEqual({
       address: '127.0.0.1',
@@ -204,7 +204,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('a head that comes in pieces began with its first byte', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const c = await client();
     const before = performance.now();
     c.send('\r\n');
@@ -217,7 +217,7 @@ describeLanes('requests as servers get them', (create) => {
   });
 
   test('more of what is expected than 100-continue is refused', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     const c = await client();
     c.send('POST / HTTP/1.1\r\nHost: w\r\nExpect: tea\r\nContent-Length: 2\r\n\r\nab');
     expect((await c.answer()).line).toMatch(/^HTTP\/1\.1 417 /);

@@ -8,9 +8,9 @@ const GET_10 = 'GET / HTTP/1.0\r\n\r\n';
 const GET_10_KEPT = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
 const DATE = 'Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n';
 
-describeLanes('answers as clients get them', (create) => {
+describeLanes('answers as clients get them', (kind) => {
   test('order, case, duplicates, reason and octets are kept; what is about the connection is not', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(
       `HTTP/1.1 299 Quite  Fine\r\nSET-Cookie: a\r\nX-B: \xe9\r\nset-cookie: b\r\n${DATE}` +
         'Connection: X-Gone, Set-Cookie, close\r\nX-Gone: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\n' +
@@ -26,7 +26,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('a date is added where the server gave none', async () => {
-    const { client } = await startRig(create);
+    const { client } = await startRig(kind);
     const c = await client();
     c.send(GET);
     const answer = await c.answer();
@@ -34,7 +34,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('Content-Disposition keeps its octets', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(
       `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Disposition: a; f="\xc3\xa9 \xe9"\r\n${DATE}\r\nok`,
     );
@@ -50,7 +50,7 @@ describeLanes('answers as clients get them', (create) => {
     ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n'],
     ['HTTP/1.0 and a length', 'HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello'],
   ])('a body with %s reaches clients of both versions whole', async (framing, text) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     c.send(GET);
@@ -81,7 +81,7 @@ describeLanes('answers as clients get them', (create) => {
   test.each([['HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'], ['HTTP/1.0 200 OK\r\n\r\nhello']])(
     'a body that ends with the connection is framed anew: %j',
     async (text) => {
-      const { client, origin } = await startRig(create);
+      const { client, origin } = await startRig(kind);
       origin.onRequest = ({ send, socket }) => {
         send(text);
         socket.end();
@@ -109,7 +109,7 @@ describeLanes('answers as clients get them', (create) => {
     ['GET', 'HTTP/1.1 204 No Content\r\n\r\n', []],
     ['GET', 'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n', []],
   ])('no body: %s answered %j, and both connections go on', async (method, text, lengths) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     for (let i = 0; i < 2; i++) {
@@ -124,7 +124,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('an answer to HEAD need not say how long the body would be', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers('HTTP/1.1 200 OK\r\n\r\n');
     const c = await client();
     for (let i = 0; i < 2; i++) {
@@ -138,7 +138,7 @@ describeLanes('answers as clients get them', (create) => {
     ['HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'],
     ['HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n'],
   ])('a 204 that announces a body has none, and its connection is not used again: %j', async (text) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     for (let i = 0; i < 2; i++) {
@@ -151,7 +151,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('trailers reach those clients that get chunks', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n' +
         '2\r\nok\r\n0\r\nX-Sum: 1\r\nx-sum: 2\r\nSet-Cookie: a\r\nConnection: x\r\n\r\n',
@@ -167,7 +167,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('interim answers reach clients of HTTP/1.1, but for 100', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\nX: 1\r\n\r\n' +
         'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
@@ -182,7 +182,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('an interim answer that only says that there may be a body is none', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers('HTTP/1.1 103 Early Hints\r\n\r\n');
     origin.onRequest = ({ send, socket }) => {
       send('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n');
@@ -198,7 +198,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('the head of an answer goes out before its body comes (event streams)', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n');
     const c = await client();
     c.send(GET);
@@ -209,7 +209,7 @@ describeLanes('answers as clients get them', (create) => {
   });
 
   test('a large answer arrives whole', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const body = 'y'.repeat(5_000_000);
     origin.answers(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     const c = await client();
@@ -236,7 +236,7 @@ describeLanes('answers as clients get them', (create) => {
     ],
     ['a head without end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(20_000)}`],
   ])('an answer with %s is not passed on', async (_what, text) => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     c.send(GET);
@@ -249,7 +249,7 @@ describeLanes('answers as clients get them', (create) => {
     ['garbage', 'garbage'],
     ['another answer', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'],
   ])('%s behind an answer is dropped, and its connection too', async (_what, surplus) => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     origin.answers(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok${surplus}`);
     const c = await client();
     for (let i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@ import { describeLanes, startRig } from './lane-rig.ts';
 
 const get = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: w\r\n\r\n`;
 
-describeLanes('connections to servers', (create) => {
+describeLanes('connections to servers', (kind) => {
   test.each([
     ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 1],
     ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', 1],
@@ -14,7 +14,7 @@ describeLanes('connections to servers', (create) => {
     ['HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok', 2],
     ['HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok', 2],
   ])('a server that answers %j gets two requests over %i connections', async (text, connections) => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     for (let i = 0; i < 2; i++) {
@@ -25,7 +25,7 @@ describeLanes('connections to servers', (create) => {
   });
 
   test('a fresh connection is made where one is asked for', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     host.fresh = true;
     const c = await client();
     for (let i = 0; i < 3; i++) {
@@ -37,7 +37,7 @@ describeLanes('connections to servers', (create) => {
   });
 
   test('requests that must not be sent twice only go over connections that were just good', async () => {
-    const { client, host, given } = await startRig(create);
+    const { client, host, given } = await startRig(kind);
     const asked: (number | undefined)[] = [];
     host.onExchange = (exchange) => {
       void host.forward(exchange, {
@@ -61,7 +61,7 @@ describeLanes('connections to servers', (create) => {
   });
 
   test('a client slow to take its answer does not hold the server’s connection, nor harm who has it next', async () => {
-    const { client, origin, host, sockets, server } = await startRig(create);
+    const { client, origin, host, sockets, server } = await startRig(kind);
     const slow = await client();
     await answerMoreThanTaken(slow, origin, sockets);
     origin.connections[0]?.send('0\r\n\r\n');
@@ -79,7 +79,7 @@ describeLanes('connections to servers', (create) => {
   });
 
   test('what a server says behind its answer while the client is still taking it spoils the connection', async () => {
-    const { client, origin, host, sockets, given } = await startRig(create);
+    const { client, origin, host, sockets, given } = await startRig(kind);
     const slow = await client();
     await answerMoreThanTaken(slow, origin, sockets);
     // The client is full, and the server’s answer whole, before the rest comes.

@@ -5,7 +5,7 @@ const H = 'Host: w\r\n';
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const NEXT = 'GET /smuggled HTTP/1.1\r\nHost: w\r\n\r\n';
 
-describeLanes('what two readers could read differently', (create) => {
+describeLanes('what two readers could read differently', (kind) => {
   test.each([
     ['CL.TE', `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\n${CHUNKED}\r\n0\r\n\r\n`],
     ['TE.CL', `POST / HTTP/1.1\r\n${H}${CHUNKED}Content-Length: 5\r\n\r\n0\r\n\r\n`],
@@ -63,7 +63,7 @@ describeLanes('what two readers could read differently', (create) => {
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
     ['more fields than allowed', `GET / HTTP/1.1\r\n${H}${'A: b\r\n'.repeat(120)}\r\n`],
   ])('%s: 400, and nothing reaches a server', async (_name, text) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     const c = await client();
     c.send(text + NEXT);
     const answer = await c.answer();
@@ -84,7 +84,7 @@ describeLanes('what two readers could read differently', (create) => {
     ['a head that is too large', `GET / HTTP/1.1\r\n${H}X: ${'x'.repeat(20_000)}\r\n\r\n`],
     ['a target that is too large', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n${H}\r\n`],
   ])('%s: 431', async (_name, text) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     const c = await client();
     c.send(text);
     expect((await c.answer()).line).toBe('HTTP/1.1 431 Request Header Fields Too Large');
@@ -105,7 +105,7 @@ describeLanes('what two readers could read differently', (create) => {
     ['a bad extension', '2;a\x01\r\nab\r\n0\r\n\r\n'],
     ['a folded trailer', '0\r\nX: a\r\n b\r\n\r\n'],
   ])('a chunk with %s: 400, and the server never gets a whole request', async (_name, chunks) => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     const c = await client();
     c.send(`POST / HTTP/1.1\r\n${H}${CHUNKED}\r\n`);
     c.send(chunks + NEXT);
@@ -118,7 +118,7 @@ describeLanes('what two readers could read differently', (create) => {
   });
 
   test('bodies are bodies: what looks like a request in them is none', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const c = await client();
     c.send(`POST /a HTTP/1.1\r\n${H}Content-Length: ${NEXT.length}\r\n\r\n${NEXT}`);
     c.send(`GET /b HTTP/1.1\r\n${H}Content-Length: ${NEXT.length}\r\n\r\n${NEXT}`);
@@ -128,7 +128,7 @@ describeLanes('what two readers could read differently', (create) => {
   });
 
   test('what was asked properly before is answered first', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     const c = await client();
     c.send(`GET /a HTTP/1.1\r\n${H}\r\nGET /b HTTP/1.1\r\n${H}${H}\r\n`);
     expect((await c.answer()).body).toBe('ok');

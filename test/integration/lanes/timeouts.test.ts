@@ -9,9 +9,9 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 /** Long enough for what must happen before it on a busy machine, short enough to wait for. */
 const SHORT = 150;
 
-describeLanes('time limits', (create) => {
+describeLanes('time limits', (kind) => {
   test('a client that says nothing is sent away without a word', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts.httpRequest = SHORT;
     const c = await client();
     await c.gone();
@@ -20,7 +20,7 @@ describeLanes('time limits', (create) => {
   });
 
   test.each(['', GET])('a head that does not end in time (behind %j): 408', async (before) => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts.httpRequest = SHORT;
     const c = await client();
     if (before !== '') {
@@ -40,7 +40,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a client that asks nothing further is sent away without a word', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts.httpKeepAlive = SHORT;
     const c = await client();
     c.send(`${GET}\r\n`);
@@ -51,7 +51,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('limits that are changed hold from the next wait on', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts.httpKeepAlive = 0;
     const c = await client();
     c.send(GET);
@@ -63,7 +63,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('nothing of the client is timed while its request waits', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts = { client: SHORT, httpRequest: SHORT, httpKeepAlive: SHORT };
     let begin = () => {};
     host.onExchange = (exchange) => {
@@ -78,7 +78,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a server that does not answer: 504', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = SHORT;
     origin.onRequest = () => {};
     const c = await client();
@@ -94,7 +94,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a server whose head drips in: 504, however long it could go on', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = 2 * SHORT;
     let dripping: NodeJS.Timeout | undefined;
     origin.onRequest = ({ send }) => {
@@ -114,7 +114,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a server that sends interim answers is waited for anew after each', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = 4 * SHORT;
     origin.onRequest = async ({ send }) => {
       for (let i = 0; i < 5; i++) {
@@ -131,7 +131,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a server that does not take the body: it is blamed, not the client', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = SHORT;
     host.timeouts.client = 60_000;
     origin.onHead = ({ socket }) => socket.pause();
@@ -143,22 +143,21 @@ describeLanes('time limits', (create) => {
   });
 
   test('a server that stops in the middle of its answer: the client sees it broken', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = SHORT;
     host.timeouts.client = 60_000;
     origin.answers('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
     const c = await client();
     c.send(GET);
-    await eventually(() => expect(c.closed).toBe(true));
+    await c.cut();
     expect(c.received).toContain('half');
-    expect(c.error).toBe('ECONNRESET');
     expect(host.outcomes).toMatchObject([
       { error: { code: 'UPSTREAM_TIMEOUT' }, phase: 'data', responseStarted: true },
     ]);
   });
 
   test('a server that is slow, but says something now and then, is waited for', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout.server = 4 * SHORT;
     host.timeouts.client = SHORT;
     origin.onRequest = async ({ send }) => {
@@ -174,7 +173,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a client that stops within its body: 408, and it is blamed, not the server', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.timeouts.client = SHORT;
     host.attemptTimeout.server = 60_000;
     const c = await client();
@@ -190,7 +189,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a client that is slow, but sends something now and then, is waited for', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.timeouts.client = 4 * SHORT;
     host.attemptTimeout.server = 4 * SHORT;
     const c = await client();
@@ -203,7 +202,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('a client that does not take its answer is cut', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.timeouts.client = SHORT;
     host.attemptTimeout.server = 60_000;
     origin.onRequest = ({ send, socket }) => {
@@ -219,11 +218,11 @@ describeLanes('time limits', (create) => {
     ]);
     await eventually(() => expect(origin.connections[0]?.socket.destroyed).toBe(true));
     c.socket.resume();
-    await eventually(() => expect(c.closed).toBe(true));
+    await c.cut();
   });
 
   test('a client that does not take an answer of our own is cut', async () => {
-    const { client, host, sockets } = await startRig(create);
+    const { client, host, sockets } = await startRig(kind);
     host.timeouts.client = SHORT;
     host.onExchange = (exchange) =>
       exchange.respond({ status: 200, headers: [], body: 'x'.repeat(20_000_000), close: false });
@@ -234,7 +233,7 @@ describeLanes('time limits', (create) => {
   });
 
   test('0 is no limit', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.timeouts = { client: 0, httpRequest: 0, httpKeepAlive: 0 };
     host.attemptTimeout = { connect: 0, server: 0, tunnel: 0 };
     origin.onRequest = async ({ send }) => {

@@ -12,10 +12,12 @@ const HANDSHAKE =
   'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n';
 const SWITCH =
   'HTTP/1.1 101 Welcome\r\nUPGRADE: websocket\r\nConnection: Upgrade\r\nX-Own: 1\r\nx-own: 2\r\n\r\n';
+/** A close frame with the code 1001. */
+const GOING_AWAY = '\x88\x02\x03\xe9';
 
-describeLanes('upgrades to WebSocket', (create) => {
+describeLanes('upgrades to WebSocket', (kind) => {
   test('messages go both ways, and the end is no error', async () => {
-    const { host, port, server } = await startRig(create);
+    const { host, port, server } = await startRig(kind);
     const echoes = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(echoes, 'listening');
     onTestFinished(() => void echoes.close());
@@ -23,7 +25,9 @@ describeLanes('upgrades to WebSocket', (create) => {
     echoes.on('connection', (socket) =>
       socket.on('message', (data, binary) => socket.send(data, { binary })),
     );
-    const ws = new WebSocket(`ws://127.0.0.1:${port}/chat?x=1`);
+    const ws = new WebSocket(`${kind.tls ? 'wss' : 'ws'}://127.0.0.1:${port}/chat?x=1`, {
+      rejectUnauthorized: false,
+    });
     await once(ws, 'open');
     const big = Buffer.alloc(1_000_000, 'z');
     for (const message of [Buffer.from('hello'), big]) {
@@ -51,7 +55,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('the server’s head reaches the client as it is, and so does what each side says behind its head', async () => {
-    const { client, origin, host, server } = await startRig(create);
+    const { client, origin, host, server } = await startRig(kind);
     const heads: string[] = [];
     origin.onHead = (_connection, head) => heads.push(head);
     origin.answers(`${SWITCH}first`);
@@ -76,7 +80,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('behind pipelined requests', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     origin.onRequest = ({ send }, { line }) =>
       send(line.includes('chat') ? SWITCH : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     const c = await client();
@@ -90,7 +94,7 @@ describeLanes('upgrades to WebSocket', (create) => {
     ['HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno', 'content-length'],
     ['HTTP/1.1 426 Nope\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n', 'transfer-encoding'],
   ])('a server that does not switch: its answer, and the end (%j)', async (text, framing) => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers(text);
     const c = await client();
     c.send(`${HANDSHAKE}GET /smuggled HTTP/1.1\r\nHost: w\r\n\r\n`);
@@ -106,7 +110,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a long answer of a server that does not switch is read only as the client takes it', async () => {
-    const { client, origin } = await startRig(create);
+    const { client, origin } = await startRig(kind);
     const length = 20_000_000;
     origin.onRequest = ({ send, socket }) => {
       send(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
@@ -122,7 +126,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a server that switches to something else is not believed', async () => {
-    const { client, origin, host } = await startRig(create);
+    const { client, origin, host } = await startRig(kind);
     origin.answers('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n');
     const c = await client();
     c.send(HANDSHAKE);
@@ -131,7 +135,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('an answer of our own', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.onExchange = (exchange) => exchange.respond({ status: 403, headers: [], body: 'no', close: false });
     const c = await client();
     c.send(HANDSHAKE);
@@ -140,7 +144,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a handshake that is not understood alike by all is refused', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     const c = await client();
     c.send(HANDSHAKE.replace('Host: w\r\n', 'Host: w\r\nHost: v\r\n'));
     expect((await c.answer()).line).toBe('HTTP/1.1 400 Bad Request');
@@ -150,7 +154,7 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a client that leaves while its handshake waits is noticed', async () => {
-    const { client, host } = await startRig(create);
+    const { client, host } = await startRig(kind);
     host.onExchange = () => {};
     const c = await client();
     c.send(`${HANDSHAKE}early`);
@@ -160,33 +164,37 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a tunnel can be called off', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     origin.answers(SWITCH);
     const c = await client();
     c.send(HANDSHAKE);
     await eventually(() => expect(c.received).toBe(SWITCH));
     const reason = new VaneError('SERVER_REMOVED', 'gone');
     host.attempts[0]?.cancel?.(reason);
-    await eventually(() => expect(c.closed).toBe(true));
+    await eventually(() => expect(c.ended).toBe(true));
+    expect(c.received).toBe(SWITCH + GOING_AWAY);
+    expect(c.error).toBeUndefined();
+    await eventually(() => expect(origin.connections[0]?.pending()).toMatch(/^\x88\x82/));
     await eventually(() => expect(host.outcomes).toMatchObject([{ error: reason, status: 101 }]));
-    await eventually(() => expect(origin.connections[0]?.socket.destroyed).toBe(true));
   });
 
   test('a tunnel ends with its lane', async () => {
-    const { client, host, origin, lane } = await startRig(create);
+    const { client, host, origin, lane } = await startRig(kind);
     origin.answers(SWITCH);
     const c = await client();
     c.send(HANDSHAKE);
     await eventually(() => expect(c.received).toBe(SWITCH));
     const reason = new VaneError('STOPPING', 'stop');
     lane.destroy(reason);
-    await eventually(() => expect(c.closed).toBe(true));
+    await eventually(() => expect(c.ended).toBe(true));
+    expect(c.received).toBe(SWITCH + GOING_AWAY);
+    expect(c.error).toBeUndefined();
     await eventually(() => expect(host.outcomes).toMatchObject([{ error: reason }]));
     expect(host.aborts).toEqual([reason]);
   });
 
   test('a tunnel that is silent for too long is ended', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     host.attemptTimeout = { connect: 5_000, server: 60_000, tunnel: 150 };
     origin.answers(SWITCH);
     const c = await client();
@@ -197,13 +205,13 @@ describeLanes('upgrades to WebSocket', (create) => {
   });
 
   test('a server that breaks a tunnel off', async () => {
-    const { client, host, origin } = await startRig(create);
+    const { client, host, origin } = await startRig(kind);
     origin.answers(SWITCH);
     const c = await client();
     c.send(HANDSHAKE);
     await eventually(() => expect(c.received).toBe(SWITCH));
     origin.connections[0]?.socket.resetAndDestroy();
-    await eventually(() => expect(c.closed).toBe(true));
+    await c.cut();
     await eventually(() => expect(host.outcomes).toMatchObject([{ error: { code: 'UPSTREAM_CLOSED' } }]));
   });
 });

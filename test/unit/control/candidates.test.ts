@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { endpointCandidates } from '../../../src/control/candidates.ts';
+import { changedCandidates, endpointCandidates } from '../../../src/control/candidates.ts';
+import { type DiscoveredSet, discoveredSet } from '../../../src/discovery/discovered-set.ts';
 import type { Endpoint } from '../../../src/discovery/resolution.ts';
 
 const SOURCE = {
@@ -21,18 +22,36 @@ function endpoint(name: string, priority: number, weight = 1): Endpoint {
   return { name, address: '10.0.0.1', port: 80, weight, priority };
 }
 
+function set(...endpoints: readonly Endpoint[]): DiscoveredSet {
+  return discoveredSet({ endpoints, excluded: [] });
+}
+
 test('weights multiply, the rest comes from the entry', () => {
-  expect(endpointCandidates(SOURCE, [endpoint('a', 0, 5)])).toEqual([
-    { name: 'a', address: '10.0.0.1', port: 80, weight: 15, tier: 0, backup: true, maxconn: 7, drain: 5_000 },
+  const rest = { weight: 15, tier: 0, backup: true, maxconn: 7, drain: 5_000 };
+  expect(endpointCandidates(SOURCE, set(endpoint('a', 0, 5)))).toEqual([
+    { name: 'a', address: '10.0.0.1', port: 80, instance: 'a', ...rest },
   ]);
 });
 
 test('the best priority of a name is the first tier, whatever its number', () => {
   const tiers = (...priorities: number[]) =>
-    endpointCandidates(
-      SOURCE,
-      priorities.map((priority, i) => endpoint(`${i}`, priority)),
-    ).map(({ tier }) => tier);
+    endpointCandidates(SOURCE, set(...priorities.map((priority, i) => endpoint(`${i}`, priority)))).map(
+      ({ tier }) => tier,
+    );
   expect(tiers(1, 1)).toEqual([0, 0]);
   expect(tiers(20, 10, 20, 30)).toEqual([1, 0, 1, 2]);
+});
+
+test('of a set that differs only those candidates are made that are new or not as they were', () => {
+  const before = set(...['a', 'b', 'c', 'd'].map((name) => endpoint(name, 0)));
+  const after = set(endpoint('a', 0), endpoint('c', 0, 2), endpoint('d', 0), endpoint('e', 0));
+  const change = changedCandidates(SOURCE, before, after);
+  expect(change?.said.map(({ name, weight }) => `${name} ${weight}`)).toEqual(['c 6', 'e 3']);
+  expect(change?.gone).toEqual(['10.0.0.1:80/b']);
+});
+
+test('where another priority is the best, all are looked at anew', () => {
+  expect(
+    changedCandidates(SOURCE, set(endpoint('a', 1)), set(endpoint('b', 0), endpoint('a', 1))),
+  ).toBeUndefined();
 });

@@ -29,14 +29,21 @@ export function frontendRow(changes: Partial<FrontendCounters> = {}): FrontendCo
 }
 
 export function serverRow(changes: Partial<ServerCounters> = {}): ServerCounters {
-  return { ...WORK, id: '10.0.0.1:80', idleConnections: 0, usedConnections: 0, drainCut: 0, ...changes };
+  return { ...WORK, id: '10.0.0.1:80', idleConnections: 0, usedConnections: 0, ...changes };
 }
 
 export function backendRow(changes: Partial<BackendCounters> = {}): BackendCounters {
   const buckets = new Array(DURATION_BOUNDS.length + 1).fill(0);
   return {
     ...WORK,
-    ...{ name: 'web', mode: 'http', noServer: 0, duration: { buckets, sum: 0, count: 0 }, servers: [] },
+    ...{
+      name: 'web',
+      mode: 'http',
+      noServer: 0,
+      drainCut: 0,
+      duration: { buckets, sum: 0, count: 0 },
+      servers: [],
+    },
     ...changes,
   };
 }

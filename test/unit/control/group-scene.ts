@@ -101,3 +101,13 @@ export function set(revision: number, admission: 'open' | 'draining' | 'none'): 
   const servers = admission === 'none' ? [] : [{ ...server, admission }];
   return { backend: 'web', revision, servers };
 }
+
+/** What a worker says of the draining server. */
+export function idleSaid(revision: number): FromPlane {
+  return {
+    type: 'idle',
+    backend: 'web',
+    server: server.id,
+    revision,
+  };
+}

@@ -8,13 +8,6 @@ import { backendRow, frontendRow, serverRow } from './counter-rows.ts';
 import { config, server, set, setUp } from './group-scene.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
-const idleSaid = (revision: number): FromPlane => ({
-  type: 'idle',
-  backend: 'web',
-  server: server.id,
-  revision,
-});
-
 describe('a configuration', () => {
   test('is taken by all, on the same sockets, with their share of each limit', async () => {
     const { tell, at, sockets, heard } = await setUp(3);
@@ -95,6 +88,34 @@ describe('a configuration', () => {
     expect(at(0).alive).toBe(false);
   });
 
+  test('is led by the first worker that answers, so that a stuck one costs nothing but time', async () => {
+    const { tell, at, clock, heard } = await setUp();
+    await tell(config());
+    at(0).mute.add('collect').add('config');
+    await tell(config({ generation: 2 }));
+    expect(at(1).told('config')).toHaveLength(2);
+    // It is told as well, and waited for only so long.
+    expect(at(0).told('config')).toHaveLength(2);
+    await clock.advanceAsync(9_000);
+    expect(heard('applied').map(({ generation }) => generation)).toEqual([1, 2]);
+    expect(heard('rejected')).toEqual([]);
+    expect(at(0).alive).toBe(true);
+  });
+
+  test('waits for a worker that is just starting, and is refused when none answers, which ends nobody', async () => {
+    const { tell, at, clock, heard } = await setUp(1);
+    await tell(config());
+    at(0).mute.add('collect').add('config');
+    await tell(config({ generation: 2 }));
+    await clock.advanceAsync(1_000);
+    expect(heard('rejected')).toEqual([]);
+    await clock.advanceAsync(4_000);
+    expect(heard('rejected')).toEqual([
+      { type: 'rejected', generation: 2, problems: [], why: 'no worker answers' },
+    ]);
+    expect(at(0).alive).toBe(true);
+  });
+
   test('does not wait for ever for the other workers', async () => {
     const { tell, at, clock, heard } = await setUp();
     at(1).mute.add('config');
@@ -150,55 +171,6 @@ describe('a configuration', () => {
   });
 });
 
-describe('a draining server', () => {
-  test('is idle when every worker has said so', async () => {
-    const { tell, at, heard } = await setUp();
-    await tell(config());
-    await tell({ type: 'servers', set: set(2, 'draining') });
-    at(1).say(idleSaid(2));
-    await settle();
-    expect(heard('idle')).toEqual([]);
-    at(0).say(idleSaid(2));
-    await settle();
-    expect(heard('idle')).toEqual([idleSaid(2)]);
-    // Another set with the same drain in it is not another drain.
-    await tell({ type: 'servers', set: set(3, 'draining') });
-    expect(heard('idle')).toHaveLength(1);
-  });
-
-  test('is idle when the last worker that held work of it dies, and new workers do not count', async () => {
-    const { tell, at, clock, heard } = await setUp();
-    await tell(config());
-    await tell({ type: 'servers', set: set(2, 'draining') });
-    at(1).say(idleSaid(2));
-    at(0).die();
-    await settle();
-    expect(heard('idle')).toEqual([idleSaid(2)]);
-    await clock.advanceAsync(1_000);
-    expect(at(2).told('config')).toMatchObject([{ sets: [{ revision: 2 }] }]);
-    at(2).say(idleSaid(2));
-    await settle();
-    expect(heard('idle')).toHaveLength(1);
-  });
-
-  test('is not idle for what was said of an earlier drain', async () => {
-    const { tell, at, heard } = await setUp();
-    await tell(config());
-    await tell({ type: 'servers', set: set(2, 'draining') });
-    at(0).say(idleSaid(2));
-    await tell({ type: 'servers', set: set(3, 'open') });
-    await tell({ type: 'servers', set: set(4, 'draining') });
-    // Said before the worker heard of the third set.
-    at(1).say(idleSaid(2));
-    at(0).say(idleSaid(4));
-    await settle();
-    expect(heard('idle')).toEqual([]);
-    at(1).say(idleSaid(4));
-    await settle();
-    expect(heard('idle')).toEqual([idleSaid(4)]);
-  });
-});
-
 describe('a worker that dies', () => {
   test('is replaced after a second, then two, up to half a minute, and after a long life after one again', async () => {
     const { tell, workers, at, clock, group } = await setUp(1);
@@ -208,7 +180,7 @@ describe('a worker that dies', () => {
       at(i).die();
       await clock.advanceAsync(expected - 1);
       expect(workers).toHaveLength(i + 1);
-      expect(group.workers).toEqual({ running: 0, restarts: i });
+      expect(group.workers).toEqual({ running: 0, draining: 0, restarts: i });
       await clock.advanceAsync(1);
       expect(workers).toHaveLength(i + 2);
       expected = Math.min(30_000, expected * 2);
@@ -217,7 +189,7 @@ describe('a worker that dies', () => {
     at(7).die();
     await clock.advanceAsync(1_000);
     expect(workers).toHaveLength(9);
-    expect(group.workers).toEqual({ running: 1, restarts: 8 });
+    expect(group.workers).toEqual({ running: 1, draining: 0, restarts: 8 });
   });
 
   test('is replaced by one that knows all that the others know', async () => {

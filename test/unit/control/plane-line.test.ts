@@ -38,6 +38,7 @@ function setUp() {
   plane.onMessage((message) => asked.push(message));
   const line = new PlaneLine(control, clock, {
     idle: (backend, server) => news.push(`${backend}/${server} is idle`),
+    missed: (backend) => news.push(`${backend} was missed`),
     trouble: ({ backend, server, code }) => news.push(`${backend}/${server}: ${code}`),
   });
   const say = async (...messages: FromPlane[]) => {

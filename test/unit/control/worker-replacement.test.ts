@@ -35,7 +35,7 @@ describe('replacing workers', () => {
       expect(retired(at(i))).toEqual([{ type: 'retire', withinMs: 5_000 }]);
       expect(at(i).alive).toBe(false);
     }
-    expect(group.workers).toEqual({ running: 2, restarts: 0 });
+    expect(group.workers).toEqual({ running: 2, draining: 0, restarts: 0 });
     expect(lines.at(-1)).toMatchObject({
       level: 'info',
       fields: { replaced: 2, of: 2, cut: 2 },
@@ -49,7 +49,7 @@ describe('replacing workers', () => {
     const done = group.replaceWorkers();
     await settle();
     expect(workers).toHaveLength(6);
-    expect(group.workers.running).toBe(3);
+    expect(group.workers).toEqual({ running: 3, draining: 3, restarts: 0 });
     // They are still told of servers, for they may have to try another one.
     await tell({ type: 'servers', set: set(9, 'none') });
     for (const i of [0, 1, 2]) expect(at(i).told('servers').at(-1)).toMatchObject({ set: { revision: 9 } });
@@ -89,7 +89,7 @@ describe('replacing workers', () => {
     await done;
     expect(workers.map(({ alive }) => alive)).toEqual([true, true, false]);
     expect(retired(at(0))).toEqual([]);
-    expect(group.workers).toEqual({ running: 2, restarts: 0 });
+    expect(group.workers).toEqual({ running: 2, draining: 0, restarts: 0 });
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
       { fields: { replaced: 0, of: 2 }, message: expect.stringMatching(/^workers not replaced/) },
     ]);
@@ -108,7 +108,7 @@ describe('replacing workers', () => {
     await group.replaceWorkers();
     expect(workers.map(({ alive }) => alive)).toEqual([false, true, true, true, false]);
     expect(retired(at(1))).toEqual([]);
-    expect(group.workers).toEqual({ running: 3, restarts: 0 });
+    expect(group.workers).toEqual({ running: 3, draining: 0, restarts: 0 });
     const fields = { replaced: 1, of: 3, error: 'worker 2 refuses what another has taken, and is ended' };
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([{ fields }]);
   });
@@ -152,7 +152,7 @@ describe('replacing workers', () => {
     if (first) at(1).answer(first);
     await done;
     expect(workers.map(({ alive }) => alive)).toEqual([false, true]);
-    expect(group.workers).toEqual({ running: 1, restarts: 0 });
+    expect(group.workers).toEqual({ running: 1, draining: 0, restarts: 1 });
   });
 
   test('fills a place whose worker and whose next one have both died', async () => {
@@ -165,7 +165,7 @@ describe('replacing workers', () => {
     await done;
     await clock.advanceAsync(1_000);
     expect(workers.map(({ alive }) => alive)).toEqual([false, false, true]);
-    expect(group.workers).toEqual({ running: 1, restarts: 1 });
+    expect(group.workers).toEqual({ running: 1, draining: 0, restarts: 1 });
   });
 
   test('fills at once a place that waits for another start', async () => {

@@ -3,6 +3,8 @@ import { VaneError } from '../../../src/core/errors.ts';
 import { nameserverResolver } from '../../../src/discovery/from-nameservers.ts';
 import type { Endpoint, Resolution } from '../../../src/discovery/resolution.ts';
 import type { AddressRecord, DnsReply, LookupType, SrvRecord } from '../../../src/dns/client.ts';
+import { FakeClock } from '../../helpers/fake-clock.ts';
+import { holding } from '../../helpers/hold-rules.ts';
 
 const never = new AbortController().signal;
 
@@ -24,7 +26,7 @@ function setUp(says: Readonly<Record<string, Said>>, additionals: readonly Addre
     const records = said.map((one) => (typeof one === 'string' ? addressRecord(name, one) : one));
     return { rcode: 'NOERROR', records, additionals };
   };
-  const resolver = nameserverResolver('corp', { query });
+  const resolver = nameserverResolver('corp', { query }, holding(), new FakeClock());
   return { resolver, asked };
 }
 
@@ -226,14 +228,42 @@ describe('a service name', () => {
     expect(asked).toEqual([`SRV ${name}`, 'A a', 'AAAA a']);
   });
 
-  test('a target that fails makes the whole fail: no server vanishes in silence', async () => {
-    const { shown } = await resolve({
+  describe('with a target that cannot be looked up', () => {
+    const says = {
       [`SRV ${name}`]: [srv('a', 80), srv('b', 81)],
       'A a': ['10.0.0.1'],
       'A b': 'timeout',
       'AAAA b': 'timeout',
+    } as const;
+    const gap = { message: 'A b: silence; AAAA b: silence' };
+
+    test('keeps the addresses that it had', async () => {
+      const last = [lastly('10.0.0.2', 'b'), lastly('::2', 'b'), lastly('10.0.0.9', 'a')];
+      const { shown, resolution } = await resolve(says, [], { last });
+      expect(shown).toEqual(['10.0.0.1:80 1/1', '10.0.0.2:81 1/1', '[::2]:81 1/1']);
+      expect(resolution).toMatchObject({ gap, excluded: [] });
     });
-    expect(shown).toEqual(['RESOLVE_TIMEOUT A b: silence; AAAA b: silence']);
+
+    test('has the others, and says what is missing, where it is new', async () => {
+      const { shown, resolution } = await resolve(says);
+      expect(shown).toEqual(['10.0.0.1:80 1/1']);
+      expect(resolution).toMatchObject({ gap, excluded: [{ why: 'b cannot be looked up' }] });
+    });
+
+    test('and no other has not resolved', async () => {
+      const { shown } = await resolve({ ...says, [`SRV ${name}`]: [srv('b', 81)] });
+      expect(shown).toEqual([`RESOLVE_TIMEOUT ${gap.message}`]);
+    });
+  });
+
+  test('with more servers than anyone can use has the first ones, and says so', async () => {
+    const addresses = Array.from({ length: 5_000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+    const { resolution } = await resolve({ [`SRV ${name}`]: [srv('a', 80)], 'A a': addresses });
+    expect(resolution).toMatchObject({
+      ok: true,
+      gap: { message: `${name} has 5000 servers, of which 4096 are used` },
+    });
+    expect(shown(resolution)).toHaveLength(4_096);
   });
 
   test('a target that does not exist, or has no address, is left out by name', async () => {

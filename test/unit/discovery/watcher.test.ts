@@ -444,16 +444,22 @@ describe('sets', () => {
     watcher.stop();
   });
 
-  test('of endpoints with one address and port the first by name stands for all', async () => {
+  test('of endpoints with one address, port and name the first stands for all; another name is another server', async () => {
     const { watcher, resolver, sets } = setUp();
     watcher.start();
-    const twice = ['b', 'a'].map((name) => endpoint('10.0.0.1', 80, { name }));
-    const absent = { address: '10.0.0.1', port: 80, name: 'c', why: 'critical: x' };
-    resolver.answer({ ok: true, endpoints: [...twice, endpoint('10.0.0.1', 81)], excluded: [absent] });
+    const [a, heavy, b] = [{ name: 'a' }, { name: 'a', weight: 9 }, { name: 'b' }].map((rest) =>
+      endpoint('10.0.0.1', 80, rest),
+    );
+    const [once, other] = ['a', 'c'].map((name) => ({
+      address: '10.0.0.1',
+      port: 80,
+      name,
+      why: 'critical: x',
+    }));
+    if (!a || !heavy || !b || !once || !other) throw new Error('not made');
+    resolver.answer({ ok: true, endpoints: [b, a, heavy], excluded: [once, other] });
     await settle();
-    expect(sets).toEqual([
-      { endpoints: [endpoint('10.0.0.1', 81), endpoint('10.0.0.1', 80, { name: 'a' })], excluded: [] },
-    ]);
+    expect(sets).toEqual([{ endpoints: [heavy, b], excluded: [other] }]);
     watcher.stop();
   });
 
@@ -580,6 +586,91 @@ describe('stop', () => {
     watcher.start();
     watcher.start();
     expect([resolver.asked.length, resolver.watchers]).toEqual([1, 1]);
+    watcher.stop();
+  });
+});
+
+describe('guards', () => {
+  const guarded = (options: Partial<Pick<WatcherOptions, 'onEmpty' | 'maxRemoval'>>) =>
+    setUp({ interval: 3_600_000, ...options });
+
+  test('let go at their time, however long the interval is', async () => {
+    const { watcher, resolver, clock, told, events, lines } = guarded({ onEmpty: { keepFor: 5_000 } });
+    watcher.start();
+    resolver.answer(good(1, 2));
+    await settle();
+    resolver.notify();
+    resolver.answer(empty);
+    await settle();
+    expect(watcher.state).toMatchObject({ kept: true, servers: 0, until: 5_000 });
+    await clock.advanceAsync(4_999);
+    expect(resolver.asked).toHaveLength(2);
+    await clock.advanceAsync(1);
+    resolver.answer(empty);
+    await settle();
+    expect(told).toEqual(['1 2', '']);
+    expect(events).toMatchObject([{ kind: 'kept', servers: 2, lasts: 5_000 }, { kind: 'unkept' }]);
+    expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      'warn: name has no servers, the last ones are kept',
+      'error: name has had no servers for too long, the last ones go',
+    ]);
+    watcher.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('tell once of servers that are held, and once that none is any more', async () => {
+    const maxRemoval = { amount: { count: 1 }, per: 5_000 };
+    const { watcher, resolver, clock, told, events, lines } = guarded({ maxRemoval });
+    watcher.start();
+    resolver.answer(good(1, 2, 3, 4));
+    await settle();
+    for (const left of [good(1, 2), good(1)]) {
+      resolver.notify();
+      resolver.answer(left);
+      await settle();
+    }
+    expect(watcher.state.held.map(({ address }) => address)).toEqual(['10.0.0.2', '10.0.0.4']);
+    for (let i = 0; i < 2; i++) {
+      await clock.advanceAsync(5_000);
+      resolver.answer(good(1));
+      await settle();
+    }
+    expect(told).toEqual(['1 2 3 4', '1 2 4', '1 4', '1']);
+    expect(events.map(({ kind }) => kind)).toEqual(['held', 'held', 'released']);
+    expect(lines.map(({ message }) => message)).toEqual([
+      'name has lost too many servers at once, some are held',
+      'name has no servers held any more',
+    ]);
+    watcher.stop();
+  });
+});
+
+describe('what nobody confirms', () => {
+  test('is stale after a minute of failures, and is told once', async () => {
+    const { watcher, resolver, clock, events } = setUp({
+      resolver: new ScriptedResolver('corp', (nth) => (nth === 1 ? good(1) : failed())),
+    });
+    watcher.start();
+    await clock.advanceAsync(59_000);
+    expect(watcher.state.stale).toBe(false);
+    await clock.advanceAsync(2_000);
+    expect(watcher.state.stale).toBe(true);
+    await clock.advanceAsync(60_000);
+    expect(events).toMatchObject([{ kind: 'failing' }, { kind: 'stale', age: 60_000 }]);
+    resolver.script = () => good(1);
+    await clock.advanceAsync(1_000);
+    expect(watcher.state.stale).toBe(false);
+    watcher.stop();
+  });
+
+  test('not even once is told as such', async () => {
+    const { watcher, clock, lines } = setUp({ resolver: new ScriptedResolver('corp', () => failed()) });
+    watcher.start();
+    await clock.advanceAsync(61_000);
+    expect(lines.map(({ message }) => message)).toEqual([
+      'name not resolved yet',
+      'name still not resolved: it has no servers',
+    ]);
     watcher.stop();
   });
 });

@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ConsulConfig } from '../../config/runtime/resolvers.ts';
+import type { Clock } from '../../core/clock.ts';
+import { messageOf, VaneError } from '../../core/errors.ts';
+
+/** Connections at once; Consul itself allows 200 of one client (`http_max_conns_per_client`). */
+export const MAX_CONNECTIONS = 128;
+const MAX_IDLE_CONNECTIONS = 8;
+/** Bytes of an answer: some ten thousand instances. */
+const LARGEST_ANSWER = 32 * 1024 * 1024;
+/** Of the words of whoever refuses. */
+const LONGEST_REFUSAL = 200;
+
+export interface ConsulAnswer {
+  /** Who has answered. */
+  readonly url: string;
+  readonly index: number | undefined;
+  /** False: whoever answered knows of no leader, and may be behind. */
+  readonly knownLeader: boolean;
+  readonly body: Buffer;
+}
+
+/** Asking has failed; `busy`: somebody was there, and refused. */
+export class AskFailure extends VaneError {
+  readonly busy: boolean;
+
+  constructor(code: VaneError['code'], message: string, busy: boolean, cause?: unknown) {
+    super(code, message, { cause });
+    this.busy = busy;
+  }
+}
+
+/** The HTTP API of Consul at one of several addresses: one after which asking has failed is left for the next. */
+export class ConsulHttpApi {
+  readonly #config: Pick<ConsulConfig, 'urls' | 'token' | 'ca'>;
+  readonly #clock: Clock;
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+  readonly #closing = new AbortController();
+  #at = 0;
+
+  constructor(config: Pick<ConsulConfig, 'urls' | 'token' | 'ca'>, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+    const pool = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_IDLE_CONNECTIONS };
+    this.#http = new HttpAgent(pool);
+    this.#https = new HttpsAgent(pool);
+  }
+
+  /** Addresses that can be asked. */
+  get places(): number {
+    return this.#config.urls.length;
+  }
+
+  get url(): string {
+    return this.#config.urls[this.#at] ?? '';
+  }
+
+  /**
+   * @param path from `/v1/` on, encoded
+   * @param within ms until the answer is there in full; then the connection is cut
+   * Rejects with an {@link AskFailure} for everything but a 200, and with its reason once the signal aborts.
+   */
+  async get(path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    const { url } = this;
+    try {
+      return await this.#get(url, path, within, signal);
+    } catch (error) {
+      if (!signal.aborted) this.leave(url);
+      throw error;
+    }
+  }
+
+  /** Has the next address asked from now on, unless another has left this one already. */
+  leave(url: string): void {
+    if (this.url === url) this.#at = (this.#at + 1) % this.places;
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#closing.abort();
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  async #get(url: string, path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    const late = new AbortController();
+    const cancel = this.#clock.after(within, () => late.abort());
+    const ends = AbortSignal.any([signal, late.signal, this.#closing.signal]);
+    try {
+      const answer = await this.#answer(url, path, ends, true);
+      const body = await bodyOf(answer, url);
+      if (answer.statusCode !== 200) throw refusal(url, answer, body);
+      const { 'x-consul-index': index, 'x-consul-knownleader': leader } = answer.headers;
+      return { url, index: numberOf(index), knownLeader: leader !== 'false', body };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AskFailure) throw error;
+      if (this.#closing.signal.aborted) throw new AskFailure('STOPPING', `${url} is no longer asked`, false);
+      if (late.signal.aborted) {
+        const message = `${url} has not answered within ${Math.round(within)} ms`;
+        throw new AskFailure('RESOLVE_TIMEOUT', message, false);
+      }
+      throw new AskFailure('RESOLVE_FAILED', `${url} cannot be asked: ${messageOf(error)}`, false, error);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #answer(url: string, path: string, signal: AbortSignal, kept: boolean): Promise<IncomingMessage> {
+    const { token, ca } = this.#config;
+    const secure = url.startsWith('https:');
+    const agent = secure ? this.#https : this.#http;
+    const request = (secure ? httpsRequest : httpRequest)(url + path, {
+      headers: { Accept: 'application/json', ...(token === undefined ? {} : { 'X-Consul-Token': token }) },
+      agent: kept ? agent : false,
+      signal,
+      ...(ca === undefined ? {} : { ca }),
+    });
+    // Also those that come after the answer has begun, which then ends early.
+    request.on('error', () => {});
+    const answered = once(request, 'response');
+    request.end();
+    try {
+      const [answer]: IncomingMessage[] = await answered;
+      if (answer) return answer;
+      throw new AskFailure('RESOLVE_FAILED', `${url} does not answer`, false);
+    } catch (error) {
+      // A kept connection that was closed meanwhile says nothing about whoever is there.
+      if (kept && request.reusedSocket && !signal.aborted) return this.#answer(url, path, signal, false);
+      throw error;
+    }
+  }
+}
+
+async function bodyOf(answer: IncomingMessage, url: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Leaving the loop early destroys the connection.
+  for await (const chunk of answer) {
+    size += chunk.length;
+    if (size > LARGEST_ANSWER) {
+      const message = `${url} answers with more than ${LARGEST_ANSWER} bytes`;
+      throw new AskFailure('RESOLVE_FAILED', message, true);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function refusal(url: string, answer: IncomingMessage, body: Buffer): AskFailure {
+  const status = answer.statusCode ?? 0;
+  const said = body
+    .subarray(0, LONGEST_REFUSAL)
+    .toString()
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim();
+  const words = said === '' ? '' : `: ${said}`;
+  if (status === 401 || status === 403) {
+    return new AskFailure('RESOLVE_REFUSED', `${url} refuses the token (${status}${words})`, true);
+  }
+  if (status >= 300 && status < 400) {
+    return new AskFailure('RESOLVE_FAILED', `${url} redirects (${status}), which is not followed`, true);
+  }
+  if (status === 429) {
+    return new AskFailure('RESOLVE_FAILED', `${url} is asked too often (429${words})`, true);
+  }
+  return new AskFailure('RESOLVE_FAILED', `${url} answers with status ${status}${words}`, true);
+}
+
+function numberOf(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,20}$/.test(header) ? Number(header) : undefined;
+}
