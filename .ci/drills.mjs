@@ -1,6 +1,7 @@
 // npm run drills: the drills of test/integration/drills, longer than in `npm test`, and a table of what they measured.
-// VANE_DRILL_SECONDS says how long each lasts, by default 60.
-import { spawn } from 'node:child_process';
+// VANE_DRILL_SECONDS says how long each lasts, by default 60. `npm run drills sources` runs those that docs/drills.md
+// tells of, and writes it if all of them were run and none failed.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -9,8 +10,12 @@ import { ensureInstalled, ROOT } from './ensure.mjs';
 const node = ensureInstalled();
 const folder = mkdtempSync(join(tmpdir(), 'vane-drills-'));
 const figures = join(folder, 'figures');
+const outcomes = join(folder, 'outcomes');
 process.exitCode = await run();
 printTable(readFigures());
+if (process.exitCode === 0) {
+  spawnSync(node, [join(ROOT, 'test/helpers/drill-page.ts'), outcomes], { cwd: ROOT, stdio: 'inherit' });
+}
 rmSync(folder, { recursive: true, force: true });
 
 /** One drill after the other, so that none takes the time of another. */
@@ -29,6 +34,7 @@ function run() {
         PATH: [dirname(node), process.env.PATH].join(delimiter),
         VANE_DRILL_SECONDS: process.env.VANE_DRILL_SECONDS || '60',
         VANE_DRILL_FIGURES: figures,
+        VANE_DRILL_OUTCOMES: outcomes,
       },
     },
   );

@@ -5,6 +5,8 @@ import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 /** CPU lists of taskset(1) that keep the proxy apart from who loads it; undefined where that cannot be. */
 export interface Cores {
   readonly proxy: string | undefined;
+  /** Two of them, for a proxy with two workers; undefined where that would leave the load less. */
+  readonly twoForProxy: string | undefined;
   readonly load: string | undefined;
 }
 
@@ -28,11 +30,16 @@ export function machine(): Machine {
   };
 }
 
-/** The last core is the proxy's, all others carry load and origin. */
+/** The last core is the proxy's; all others carry load and origin, but for one where there are four. */
 export function cores(): Cores {
   const count = availableParallelism();
-  if (count < 2 || !hasProgram('taskset')) return { proxy: undefined, load: undefined };
-  return { proxy: String(count - 1), load: count === 2 ? '0' : `0-${count - 2}` };
+  if (count < 2 || !hasProgram('taskset')) {
+    return { proxy: undefined, twoForProxy: undefined, load: undefined };
+  }
+  const last = count - 1;
+  const twoForProxy = count < 4 ? undefined : `${last - 1}-${last}`;
+  const lastOfLoad = twoForProxy === undefined ? last - 1 : last - 2;
+  return { proxy: String(last), twoForProxy, load: lastOfLoad === 0 ? '0' : `0-${lastOfLoad}` };
 }
 
 export function hasProgram(name: string): boolean {

@@ -80,7 +80,10 @@ async function start(scenario: Scenario, peer: Peer, bench: Bench): Promise<Targ
   };
   const task = scenario.task(bench.origin);
   const { command, control } = peer.prepare(task, place);
-  const running = bench.processes.start({ ...command, cores: bench.cores.proxy });
+  const running = bench.processes.start({
+    ...command,
+    cores: scenario.twoCores === true ? bench.cores.twoForProxy : bench.cores.proxy,
+  });
   const target = { peer, running, port, ...(control === undefined ? {} : { control }) };
   try {
     if (scenario.seed !== undefined) {

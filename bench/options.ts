@@ -23,7 +23,11 @@ export const USAGE = `npm run bench -- [OPTION…]
   --quick                  2 rounds of 1 second with few peers: does it all work?
   --docs                   write docs/performance.md, which only a full run does by itself
   --list                   names of scenarios and peers
-  --help                   this`;
+  --help                   this
+
+npm run bench -- discovery
+
+  what a change of servers costs with many backends, which needs no other programs`;
 
 /** Thrown with a message for the user. */
 export class UsageError extends Error {}

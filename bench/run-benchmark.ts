@@ -45,6 +45,10 @@ export async function runBenchmark(options: Options, processes: Processes, folde
       leftOut.push(`${scenario.title}: the run had taken ${Math.round(minutes)} minutes already.`);
       continue;
     }
+    if (scenario.twoCores === true && bench.cores.twoForProxy === undefined) {
+      leftOut.push(`${scenario.title}: that takes four cores and taskset, two of the cores for the proxy.`);
+      continue;
+    }
     const progress = (text: string) => progressLine(`[${outcomes.length + 1}/${plan.length}] ${text}`);
     const outcome = await measure(scenario, taking, options.rounds, options.seconds, bench, progress);
     clearProgress();

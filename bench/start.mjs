@@ -10,8 +10,10 @@ const BENCH = fileURLToPath(new URL('.', import.meta.url));
 
 const node = ensureInstalled();
 const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
-if (!isInstalled()) install();
-const child = spawn(node, [join(BENCH, 'main.ts'), ...process.argv.slice(2)], { stdio: 'inherit', env });
+if (process.argv[2] !== 'discovery' && !isInstalled()) install();
+const [first, ...rest] = process.argv.slice(2);
+const args = first === 'discovery' ? ['discovery/main.ts', ...rest] : ['main.ts', ...process.argv.slice(2)];
+const child = spawn(node, [join(BENCH, args[0]), ...args.slice(1)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
   console.error(error.message);

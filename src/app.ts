@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProcessPort } from './api/consul/agent-process.ts';
 import { type ConsulApi, createConsulApi } from './api/consul/server.ts';
+import { DatacenterNames } from './api/datacenters/datacenter-names.ts';
+import { Datacenters } from './api/datacenters/datacenters.ts';
 import { requireHomes } from './api/definitions/read-files.ts';
 import { createStatsApi, type StatsApi } from './api/stats/server.ts';
 import { type ConfigChange, diffConfig } from './config/diff.ts';
@@ -31,11 +34,13 @@ import { Plane } from './proxy/plane/plane.ts';
 import { Registry } from './registry/registry.ts';
 import { type Definitions, NO_DEFINITIONS } from './registry/sources/definitions.ts';
 import { applyDefinitions } from './registry/sources/file-source.ts';
-import { createMemoryStore } from './registry/stores/memory.ts';
-import { openSqliteStore } from './registry/stores/sqlite.ts';
+import { openStore } from './registry/stores/open-store.ts';
 
 /** The Consul whose API and DNS the registry speaks; clients decide by it what they may ask for. */
 const CONSUL_VERSION = '1.9.8';
+
+/** In the data folder: what names stood for. */
+const ANSWERS_FILE = 'last-answers.json';
 
 /** Checks of all kinds at once in this process. */
 const CHECKS_AT_ONCE = 200;
@@ -81,6 +86,7 @@ export class App {
   #registry: Registry | undefined;
   #consul: ConsulApi | undefined;
   #dns: DnsServer | undefined;
+  #datacenters: Datacenters | undefined;
   #vips: Vips | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -148,6 +154,7 @@ export class App {
     }
     this.#config = effective;
     if (effective.registry) this.#consul?.setAccess(effective.registry.access);
+    if (effective.registry) this.#datacenters?.set(effective.registry.datacenters);
     this.#workers?.set(effective.global);
     this.#reloads.taken++;
     if (this.#registry && next.registry) await define(this.#registry, definitions);
@@ -196,6 +203,11 @@ export class App {
       metrics,
       health: () => this.#health(),
       mysqlVips: () => this.#vips?.view() ?? [],
+      operations: {
+        backends: () => this.#control?.backends ?? [],
+        explain: (backend, server) => this.#control?.explain(backend, server),
+        operate: (backend, server, mode, why) => this.#control?.operate(backend, server, mode, why),
+      },
       clock: this.#clock,
       log,
     });
@@ -205,10 +217,16 @@ export class App {
   async #startRegistry(config: RegistryConfig): Promise<Resolver> {
     const { log } = this.#options;
     const { node: name, datacenter } = this.#config.global;
-    const { scriptChecks, nodeAddress: address, domain } = config;
+    const { scriptChecks, dockerHost, nodeAddress: address, domain, warningsFail, lenientFields } = config;
     const clock = this.#clock;
-    const store = config.store.kind === 'sqlite' ? openSqliteStore(config.store.file) : createMemoryStore();
-    const registry = new Registry({ store, clock, log, node: { name, address, datacenter, meta: {} } });
+    const store = openStore(config.store, { clock, log });
+    const registry = new Registry({
+      store,
+      clock,
+      log,
+      node: { name, address, datacenter, meta: {} },
+      warningsFail,
+    });
     await this.#lifecycle.start(registry);
     this.#registry = registry;
     // Before anybody can ask where they are.
@@ -226,7 +244,12 @@ export class App {
       },
       stop: async () => {},
     });
-    const checks = new LocalChecks({ registry, scriptChecks, clock, log, slots: this.#slots });
+    const others = { own: datacenter, configs: config.datacenters, clock, log };
+    const datacenters = new Datacenters(others);
+    await this.#lifecycle.start(datacenters);
+    this.#datacenters = datacenters;
+    const slots = this.#slots;
+    const checks = new LocalChecks({ registry, scriptChecks, dockerHost, clock, log, slots });
     await this.#lifecycle.start(checks);
     if (config.http) {
       const version = CONSUL_VERSION;
@@ -236,6 +259,9 @@ export class App {
         scriptChecks,
         bind: config.http,
         access: config.access,
+        warningsFail,
+        lenientFields,
+        datacenters,
         clock,
         log,
         version,
@@ -244,7 +270,7 @@ export class App {
       await this.#lifecycle.start(this.#consul);
     }
     if (config.dns) {
-      const { dnsConfig: options } = config;
+      const options = { ...config.dnsConfig, warningsFail };
       this.#dns = createDnsServer({
         bind: config.dns,
         reader: registry.catalog,
@@ -252,11 +278,12 @@ export class App {
         log,
         clock,
         options,
+        datacenters: new DatacenterNames({ datacenters, clock, log }),
       });
       await this.#lifecycle.start(this.#dns);
       log.info({ host: config.dns.host, port: this.#dns.port }, 'consul dns listens');
     }
-    return registryResolver(registry.catalog, domain);
+    return registryResolver(registry.catalog, domain, warningsFail);
   }
 
   /** They stop after frontends have: who is served there may need them. */
@@ -297,12 +324,14 @@ export class App {
 
   async #startControl(builtin: Resolver | undefined, channel: ControlEnd): Promise<Control> {
     const { log } = this.#options;
+    const { dataDir } = this.#config.global;
     const control = new Control({
       channel,
       clock: this.#clock,
       random: Math.random,
       log,
       builtin,
+      answersFile: dataDir && join(dataDir, ANSWERS_FILE),
       slots: this.#slots,
     });
     await this.#lifecycle.start(control);
@@ -313,10 +342,15 @@ export class App {
   async #view(): Promise<SystemView> {
     const { node } = this.#config.global;
     const { version } = this.#options;
-    const workers = this.#workers?.workers ?? { running: 0, restarts: 0 };
+    const workers = this.#workers?.workers ?? { running: 0, draining: 0, restarts: 0 };
     const facts = {
       ...{ node, version, pid: process.pid, startedAt: this.#startedAt },
-      ...{ reloads: this.#reloads, workers, storing: this.#registry?.storing },
+      ...{
+        reloads: this.#reloads,
+        workers,
+        storing: this.#registry?.storing,
+        datacenters: this.#datacenters?.views,
+      },
     };
     if (!this.#control) throw new VaneError('STOPPING', 'Vane is not up yet');
     return { ...(await this.#control.view(facts)), mysqlVips: this.#vips?.view() ?? [] };
@@ -348,6 +382,7 @@ function withFixedSettings(now: RuntimeConfig, next: RuntimeConfig): RuntimeConf
     registry: now.registry && {
       ...now.registry,
       services: next.registry?.services ?? now.registry.services,
+      datacenters: next.registry?.datacenters ?? now.registry.datacenters,
       access: accessOf(now.registry, next.registry),
     },
   };

@@ -3,7 +3,8 @@
 set -euo pipefail
 
 # program=package
-needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base)
+needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base
+  redis-server=redis-server redis-sentinel=redis-sentinel)
 
 missing=()
 for pair in "${needed[@]}"; do

@@ -5,6 +5,8 @@ import type { LoadResult } from './result.ts';
 /** What wrk shall do: a closed loop over `connections`. */
 export interface WrkLoad {
   readonly connections: number;
+  /** 1 unless it says more. */
+  readonly threads?: number;
   readonly path?: string;
   readonly tls?: boolean;
   /** A new connection for each request. */
@@ -29,7 +31,7 @@ export function wrkCommand(load: WrkLoad, port: number, seconds: number, folder:
   const post = load.postBytes ? `wrk.method = "POST"\nwrk.body = string.rep("x", ${load.postBytes})\n` : '';
   writeFileSync(script, post + REPORT);
   const close = load.close ? ['-H', 'Connection: close'] : [];
-  const amount = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--timeout', '10s'];
+  const amount = [`-t${load.threads ?? 1}`, `-c${load.connections}`, `-d${seconds}s`, '--timeout', '10s'];
   return {
     program: 'wrk',
     args: [

@@ -10,20 +10,30 @@ export const vane: Peer = {
   title: 'Vane',
   missing: () => undefined,
   version: () => vaneVersion(ROOT),
-  prepare(task, place) {
-    const file = `${place.folder}/vane.yaml`;
-    // JSON is YAML.
-    writeFileSync(file, JSON.stringify(configuration(task, place)));
-    const command = {
-      program: place.node,
-      args: [`${ROOT}src/bin/vane.mjs`, 'run', '-f', file],
-      outputFile: `${place.folder}/access.log`,
-    };
-    return { command, control: { kind: 'registry', port: place.controlPort } };
-  },
+  prepare: (task, place) => prepared(task, place, task.workers ? 1 : 0),
 };
 
-function configuration(task: Task, place: Place): unknown {
+export const vaneWithTwoWorkers: Peer = {
+  name: 'vane-2-workers',
+  title: 'Vane, 2 workers',
+  missing: () => undefined,
+  version: () => undefined,
+  prepare: (task, place) => prepared(task, place, 2),
+};
+
+function prepared(task: Task, place: Place, workers: number): ReturnType<Peer['prepare']> {
+  const file = `${place.folder}/vane.yaml`;
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(configuration(task, place, workers)));
+  const command = {
+    program: place.node,
+    args: [`${ROOT}src/bin/vane.mjs`, 'run', '-f', file],
+    outputFile: `${place.folder}/access.log`,
+  };
+  return { command, control: { kind: 'registry', port: place.controlPort } };
+}
+
+function configuration(task: Task, place: Place, workers: number): unknown {
   if (task.mode === 'dns') {
     return {
       global: { log: { level: 'warn' }, stats: { bind: `127.0.0.1:${place.metricsPort}` } },
@@ -39,6 +49,7 @@ function configuration(task: Task, place: Place): unknown {
       log: { level: 'warn' },
       stats: { bind: `127.0.0.1:${place.metricsPort}` },
       'hard-stop-after': '1s',
+      workers,
     },
     registry: task.changes ? { http: `127.0.0.1:${place.controlPort}`, dns: 'off' } : 'off',
     defaults: {

@@ -20,6 +20,9 @@ export interface Verdict {
   readonly verdict: 'pass' | 'FAIL' | 'not measured';
 }
 
+const memory = (outcome: Outcome) =>
+  spread(samplesOf(outcome, 'vane').map(({ bytesPerConnection: bytes }) => bytes && bytes / 1024));
+
 const work = (base: string) => (outcome: Outcome) => ratio(outcome, 'vane', base, 'perCpuSecond');
 
 const BARS: readonly Bar[] = [
@@ -46,8 +49,23 @@ const BARS: readonly Bar[] = [
     limit: 12,
     at: 'most',
     unit: ' KB',
-    figure: (outcome) =>
-      spread(samplesOf(outcome, 'vane').map(({ bytesPerConnection: bytes }) => bytes && bytes / 1024)),
+    figure: memory,
+  },
+  {
+    scenario: 'unread-answers',
+    text: 'Memory of a client that does not read its answer',
+    limit: 192,
+    at: 'most',
+    unit: ' KB',
+    figure: memory,
+  },
+  {
+    scenario: 'workers',
+    text: 'From one worker to two: requests per second',
+    limit: 1.8,
+    at: 'least',
+    unit: '×',
+    figure: (outcome) => ratio(outcome, 'vane-2-workers', 'vane', 'perSecond'),
   },
 ];
 

@@ -27,6 +27,7 @@ export const KEYS = [
   'rssBytes',
   'errors',
   'bytesPerConnection',
+  'rssBytesBefore',
   'peakPerSecond',
   'directP99Ms',
 ] as const satisfies readonly (keyof Sample)[];

@@ -7,6 +7,7 @@ import { type Row, rowsOf, type Spread } from './statistics.ts';
 export type Table = readonly (readonly string[])[];
 
 const COMPARED: { readonly [K in Compared]: string } = {
+  perSecond: 'per second',
   perCpuSecond: 'per CPU-second',
   p99Ms: 'p99',
   bytesPerConnection: 'KB per connection',
@@ -43,7 +44,8 @@ const COLUMNS: readonly Column[] = [
     title: 'KB per connection (min–max)',
     of: ({ figures }) => withEnds(figures.bytesPerConnection, kilobytes),
   },
-  { title: 'RSS MB', of: ({ figures }) => whole(figures.rssBytes && figures.rssBytes.median / 2 ** 20) },
+  { title: 'RSS MB before', of: ({ figures }) => megabytes(figures.rssBytesBefore) },
+  { title: 'RSS MB', of: ({ figures }) => megabytes(figures.rssBytes) },
   { title: 'errors', of: ({ figures }) => whole(figures.errors?.max) },
 ];
 
@@ -102,6 +104,10 @@ function whole(value: number | undefined): string | undefined {
 
 function percent(share: number | undefined): string | undefined {
   return share === undefined ? undefined : `${Math.round(share * 100)} %`;
+}
+
+function megabytes(bytes: Spread | undefined): string | undefined {
+  return whole(bytes && bytes.median / 2 ** 20);
 }
 
 function kilobytes(bytes: number | undefined): string | undefined {

@@ -15,7 +15,9 @@ import {
   tlsHandshakes,
 } from './requests.ts';
 import type { Scenario } from './scenario.ts';
+import { unreadAnswers } from './unread.ts';
 import { webSocket } from './websocket.ts';
+import { workers } from './workers.ts';
 
 /** In the order in which they run. */
 export const ALL_SCENARIOS: readonly Scenario[] = [
@@ -31,8 +33,10 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   tcpRelay,
   latency,
   idleConnections,
+  unreadAnswers,
   accessLog,
   routes,
+  workers,
   changes,
   changesAmongMany,
   dns,

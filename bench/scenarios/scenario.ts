@@ -14,6 +14,8 @@ export interface Sample {
   readonly rssBytes?: number;
   readonly errors?: number;
   readonly bytesPerConnection?: number;
+  /** Resident memory before the load, where `rssBytes` is what it made of it. */
+  readonly rssBytesBefore?: number;
   /** The most that the same generator got through the same proxy, in requests a second. */
   readonly peakPerSecond?: number;
   /** p99 of the same load without a proxy. */
@@ -21,7 +23,7 @@ export interface Sample {
 }
 
 /** The figure by which a scenario compares the peers. */
-export type Compared = 'perCpuSecond' | 'p99Ms' | 'bytesPerConnection';
+export type Compared = 'perSecond' | 'perCpuSecond' | 'p99Ms' | 'bytesPerConnection';
 
 export interface Scenario {
   readonly name: string;
@@ -34,6 +36,8 @@ export interface Scenario {
   readonly quickPeers: readonly string[];
   /** Whether each round has newly started proxies; then there is no warm-up. */
   readonly fresh?: boolean;
+  /** Whether the proxies get two cores instead of one. */
+  readonly twoCores?: boolean;
   task(origin: Origin): Task;
   /** What has to be done once the proxy runs, before it can serve. */
   seed?(target: Target, bench: Bench): Promise<void>;

@@ -1,17 +1,9 @@
 import { ConfigError } from '../config/problem.ts';
-import { messageOf, VaneError } from '../core/errors.ts';
-import { hostPort } from '../health/network-errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { MysqlServerView, MysqlVipView } from '../mysql/view.ts';
-import { loadHere } from './load.ts';
+import { askVane } from './ask.ts';
 
 const FAILED = 1;
-const ANSWER_WITHIN_MS = 5_000;
-
-/** Listening on these is listening everywhere; they are no address to connect to. */
-const EVERYWHERE: ReadonlyMap<string, string> = new Map([
-  ['0.0.0.0', '127.0.0.1'],
-  ['::', '::1'],
-]);
 
 /**
  * Asks the Vane that runs with this configuration what its `mysql-vip` sections do, and prints it, for people or as the
@@ -19,10 +11,7 @@ const EVERYWHERE: ReadonlyMap<string, string> = new Map([
  */
 export async function mysqlVipStatus(path: string, options: { readonly json?: true }): Promise<number> {
   try {
-    const { global } = await loadHere(path);
-    if (!global.stats) throw new VaneError('CONFIG_INVALID', `${path} says stats: off: nobody can be asked`);
-    const { host, port } = global.stats.bind;
-    const vips = await ask(`http://${hostPort(EVERYWHERE.get(host) ?? host, port)}/mysql-vip`);
+    const vips = (await askVane(path, '/mysql-vip', {})) as readonly MysqlVipView[];
     if (options.json) console.log(JSON.stringify(vips, null, 2));
     else console.log(vips.map(describe).join('\n\n') || 'no mysql-vip');
     return 0;
@@ -30,18 +19,6 @@ export async function mysqlVipStatus(path: string, options: { readonly json?: tr
     console.error(error instanceof ConfigError ? error.message : `No status: ${messageOf(error)}`);
     return FAILED;
   }
-}
-
-async function ask(url: string): Promise<readonly MysqlVipView[]> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-  } catch (error) {
-    const cause = error instanceof Error && error.cause ? error.cause : error;
-    throw new VaneError('CONNECT_FAILED', `${url} does not answer: ${messageOf(cause)}`, { cause: error });
-  }
-  if (!answer.ok) throw new VaneError('UPSTREAM_PROTOCOL', `${url} answers ${answer.status}: is it Vane?`);
-  return (await answer.json()) as readonly MysqlVipView[];
 }
 
 function describe(vip: MysqlVipView): string {

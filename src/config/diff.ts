@@ -27,6 +27,7 @@ const LIVE = [
   ['registry.services', ({ registry }: RuntimeConfig) => registry?.services ?? []],
   ['registry.tokens', ({ registry }: RuntimeConfig) => registry?.access.grants],
   ['registry.anonymous', ({ registry }: RuntimeConfig) => registry?.access.anonymous],
+  ['registry.datacenters', ({ registry }: RuntimeConfig) => registry?.datacenters ?? []],
   ['registry.allowed-hosts', ({ registry }: RuntimeConfig) => registry?.access.allowedHosts],
 ] as const;
 
@@ -43,7 +44,10 @@ const FIXED: readonly (readonly [path: string, read: (config: RuntimeConfig) => 
   ['registry.domain', ({ registry }) => registry?.domain],
   ['registry.store', ({ registry }) => registry?.store],
   ['registry.script-checks', ({ registry }) => registry?.scriptChecks],
+  ['registry.docker-host', ({ registry }) => registry?.dockerHost],
   ['registry.node-address', ({ registry }) => registry?.nodeAddress],
+  ['registry.warning', ({ registry }) => registry?.warningsFail ?? false],
+  ['registry.lenient-fields', ({ registry }) => registry?.lenientFields ?? false],
   ['registry.recursors', ({ registry }) => registry?.dnsConfig.recursors],
   ['registry.alt-domain', ({ registry }) => registry?.dnsConfig.altDomain],
   ['registry.dns-config', ({ registry }) => registry && ownDnsConfig(registry.dnsConfig)],

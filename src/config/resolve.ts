@@ -2,8 +2,9 @@ import { resolveBackends } from './resolve/backends.ts';
 import { checkBinds } from './resolve/binds.ts';
 import type { ResolveContext } from './resolve/context.ts';
 import { resolveFrontends } from './resolve/frontends.ts';
-import { resolveGlobal, resolveRegistry, resolveResolvers } from './resolve/global.ts';
+import { resolveGlobal, resolveRegistry } from './resolve/global.ts';
 import { resolveMysqlVips } from './resolve/mysql-vips.ts';
+import { resolveResolvers } from './resolve/resolvers.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import type { UserConfig } from './schema/user-config.ts';
 
@@ -14,12 +15,13 @@ import type { UserConfig } from './schema/user-config.ts';
 export function resolveConfig(user: UserConfig, context: ResolveContext): RuntimeConfig {
   const global = resolveGlobal(user.global, context);
   const registry = resolveRegistry(user.registry, global, context);
+  const resolvers = resolveResolvers(user.resolvers, context);
   const config: RuntimeConfig = {
     global,
     registry,
-    resolvers: resolveResolvers(user.resolvers, context),
+    resolvers,
     frontends: resolveFrontends(user, global, context),
-    backends: resolveBackends(user, registry, context),
+    backends: resolveBackends(user, registry, resolvers, context),
     mysqlVips: resolveMysqlVips(user, global, context),
   };
   checkBinds(config, context);

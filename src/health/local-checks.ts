@@ -6,6 +6,7 @@ import type { RegistryCommands } from '../registry/commands.ts';
 import type { Check, CheckDefinition, CheckStatus } from '../registry/model.ts';
 import type { CatalogReader } from '../registry/reader.ts';
 import { AliasCheck } from './alias.ts';
+import { usualDockerHost } from './docker-engine.ts';
 import { DEFAULT_OUTPUT_MAX_SIZE } from './output.ts';
 import { ProbedCheck } from './probed-check.ts';
 import { Reaper } from './reaper.ts';
@@ -24,6 +25,8 @@ export interface LocalChecksOptions {
    * files are.
    */
   readonly scriptChecks: 'off' | 'files' | 'api';
+  /** Where the Docker Engine is. Default: `DOCKER_HOST` of the environment, or its usual socket. */
+  readonly dockerHost?: string | undefined;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -167,13 +170,15 @@ export class LocalChecks implements Part {
         return new AliasCheck(kind, { id: check.id, catalog: registry.catalog, outputOf, report });
       }
     }
-    const options = { clock, random, slots: this.#slots, minInterval, report };
+    const dockerHost = this.#options.dockerHost ?? usualDockerHost();
+    const options = { clock, random, slots: this.#slots, minInterval, dockerHost, report };
     return new ProbedCheck(kind, definition, prompt, options);
   }
 
   #forbidden({ definition, file }: Check): string | undefined {
     const { scriptChecks } = this.#options;
-    if (definition?.kind.kind !== 'script' || scriptChecks === 'api') return undefined;
+    const kind = definition?.kind.kind;
+    if ((kind !== 'script' && kind !== 'docker') || scriptChecks === 'api') return undefined;
     if (scriptChecks === 'off') return 'Script checks are switched off on this node';
     return file === undefined ? 'Only definition files may have script checks on this node' : undefined;
   }

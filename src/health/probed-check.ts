@@ -14,10 +14,12 @@ export interface ProbedOptions {
   readonly slots: Slots;
   /** Shorter intervals are raised to this, ms. */
   readonly minInterval: number;
+  /** {@link parseDockerHost} */
+  readonly dockerHost: string;
   readonly report: (status: CheckStatus, output: string) => void;
 }
 
-/** An http, tcp, grpc or script check: run again and again, reported when its threshold admits the result. */
+/** A check of a {@link ProbedKind}: run again and again, reported when its threshold admits the result. */
 export class ProbedCheck {
   readonly #runner: Runner;
 
@@ -27,7 +29,7 @@ export class ProbedCheck {
     const interval = Math.max(definition.interval, options.minInterval);
     this.#runner = new Runner({
       ...options,
-      ...probeFor(kind, definition),
+      ...probeFor(kind, definition, options.dockerHost),
       interval,
       firstWithin: prompt ? Math.min(interval, PROMPT_MS) : interval,
       onResult: ({ status, output }) => {

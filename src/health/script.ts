@@ -22,21 +22,31 @@ const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 export function scriptProbe(kind: ScriptKind, options: { timeout: number; outputMaxSize: number }): Probe {
   return {
     async run(signal) {
-      const [command, ...args] = kind.shell === '' ? kind.args : [kind.shell, '-c', kind.args.join(' ')];
-      if (command === undefined || command === '') return failure('exec: no command');
+      const [command, ...args] = commandOf(kind);
+      if (!command) return programFailure('exec: no command');
       const output = new Tail(options.outputMaxSize);
       const ended = await runProgram(command, args, output, signal);
-      if ('error' in ended) return failure(spawnWords(command, ended.error));
-      const text = capturedTail(output);
-      if (signal.aborted) return timedOut(options.timeout, text);
-      if (ended.code === 0) return { status: 'passing', output: text, code: 'PROCOK', httpStatus: undefined };
-      const status = ended.code === 1 ? 'warning' : 'critical';
-      return { status, output: text, code: 'PROCERR', httpStatus: undefined };
+      if ('error' in ended) return programFailure(spawnWords(command, ended.error));
+      return signal.aborted ? timedOut(options.timeout, output) : byExitCode(ended.code, output);
     },
   };
 }
 
-function timedOut(timeout: number, text: string): ProbeResult {
+/** The program that a check runs, and its arguments. */
+export function commandOf({ shell, args }: { readonly shell: string; readonly args: readonly string[] }) {
+  return shell === '' ? args : [shell, '-c', args.join(' ')];
+}
+
+/** What a program's end says; undefined: a signal ended it. */
+export function byExitCode(exitCode: number | undefined, output: Tail): ProbeResult {
+  const status = exitCode === 0 ? 'passing' : exitCode === 1 ? 'warning' : 'critical';
+  const code = exitCode === 0 ? 'PROCOK' : 'PROCERR';
+  return { status, output: capturedTail(output), code, httpStatus: undefined };
+}
+
+/** @param timeout ms */
+export function timedOut(timeout: number, output: Tail): ProbeResult {
+  const text = capturedTail(output);
   const said = `Timed out (${goDuration(timeout)}) running check`;
   return {
     status: 'critical',
@@ -46,7 +56,8 @@ function timedOut(timeout: number, text: string): ProbeResult {
   };
 }
 
-function failure(output: string): ProbeResult {
+/** A program that could not be run. */
+export function programFailure(output: string): ProbeResult {
   return { status: 'critical', output, code: 'PROCERR', httpStatus: undefined };
 }
 

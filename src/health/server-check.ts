@@ -45,6 +45,8 @@ export interface ServerCheckFacts {
   readonly info: string;
   /** The reason in the words of HAProxy's log: `Layer7 wrong status, code: 503, info: "…", check duration: 2ms`. */
   readonly why: string;
+  /** Checks in a row that ended as the last one did, good or bad. */
+  readonly row: number;
   /** `chkfail`: checks that failed while the server was up, since this check began. */
   readonly failures: number;
   /** `chkdown`: times this check took the server down. */
@@ -73,6 +75,7 @@ export class ServerCheck {
   readonly #onResult: ServerCheckOptions['onResult'];
   #facts: ServerCheckFacts;
   #lastEnded = Number.NEGATIVE_INFINITY;
+  #lastOk: boolean | undefined;
 
   constructor(target: Omit<ServerCheckTarget, 'id'>, options: ServerCheckOptions) {
     const { inter, port } = target.check;
@@ -88,6 +91,7 @@ export class ServerCheck {
       desc: describeCode('INI'),
       info: '',
       why: 'not checked yet',
+      row: 0,
       failures: 0,
       downs: 0,
     };
@@ -122,7 +126,7 @@ export class ServerCheck {
   }
 
   #take(result: ProbeResult, durationMs: number): void {
-    const { up, failures, downs } = this.#facts;
+    const { up, row, failures, downs } = this.#facts;
     const ok = result.status === 'passing';
     const flipped = this.#riseFall.record(ok);
     this.#lastEnded = this.#clock.now();
@@ -134,9 +138,11 @@ export class ServerCheck {
       desc: describeCode(result.code),
       info: result.output,
       why: whyOf(result, durationMs),
+      row: ok === this.#lastOk ? row + 1 : 1,
       failures: failures + (up && !ok ? 1 : 0),
       downs: downs + (flipped && !ok ? 1 : 0),
     };
+    this.#lastOk = ok;
     this.#onResult(this.#facts, flipped);
   }
 }

@@ -37,7 +37,7 @@ export class ServerChecks implements Part {
   /** By target id: the target, and the key of its check. */
   readonly #targets = new Map<string, { readonly target: ServerCheckTarget; readonly key: string }>();
   /** The ids of the targets of each owner. */
-  readonly #owned = new Map<string, ReadonlySet<string>>();
+  readonly #owned = new Map<string, Set<string>>();
   readonly #ending = new Set<Promise<void>>();
   readonly #results = new Emitter<ServerCheckState>();
   readonly #flips = new Emitter<ServerCheckState>();
@@ -73,10 +73,21 @@ export class ServerChecks implements Part {
    * down; a target that joins a running check has that check's state. Tells no event: see {@link state}.
    */
   set(owner: string, targets: Iterable<ServerCheckTarget>): void {
+    const all = [...targets];
+    const wanted = new Set(all.map(({ id }) => id));
+    this.change(
+      owner,
+      all,
+      [...(this.#owned.get(owner) ?? [])].filter((id) => !wanted.has(id)),
+    );
+  }
+
+  /** The same for those targets of an owner that are new or not as they were, and for ids that are no targets. */
+  change(owner: string, targets: Iterable<ServerCheckTarget>, gone: Iterable<string>): void {
     const left: (readonly [key: string, id: string])[] = [];
-    const wanted = new Set<string>();
+    const owned = this.#owned.get(owner) ?? new Set<string>();
     for (const target of targets) {
-      wanted.add(target.id);
+      owned.add(target.id);
       const known = this.#targets.get(target.id);
       if (known && isSame(known.target, target)) continue;
       const key = checkKey(target);
@@ -86,13 +97,13 @@ export class ServerChecks implements Part {
       this.#join(key, target, before?.check.facts.up ?? true);
       if (known) left.push([known.key, target.id]);
     }
-    for (const id of this.#owned.get(owner) ?? []) {
+    for (const id of gone) {
       const known = this.#targets.get(id);
-      if (!known || wanted.has(id)) continue;
+      if (!owned.delete(id) || !known) continue;
       this.#targets.delete(id);
       left.push([known.key, id]);
     }
-    if (wanted.size > 0) this.#owned.set(owner, wanted);
+    if (owned.size > 0) this.#owned.set(owner, owned);
     else this.#owned.delete(owner);
     // Last, so that a check which only passes from one target to another is not interrupted.
     for (const [key, id] of left) this.#leave(key, id);

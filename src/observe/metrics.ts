@@ -8,10 +8,11 @@ import { exposition, type Family } from './exposition.ts';
 import { familiesOf, type Labelled } from './families.ts';
 import { mysqlServerFamilies, mysqlVipFamilies } from './mysql-families.ts';
 import { processMetrics } from './process-metrics.ts';
-import { backendFamilies, frontendFamilies, globalFamilies, serverFamilies } from './vane-families.ts';
+import { resolverFamilies } from './resolver-families.ts';
+import { backendFamilies, frontendFamilies, globalFamilies } from './vane-families.ts';
 
 /** The groups that HAProxy's exporter lets a scrape choose from. */
-export const SCOPES = ['global', 'frontend', 'backend', 'server'] as const;
+export const SCOPES = ['global', 'frontend', 'backend', 'server', 'resolver'] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
@@ -96,9 +97,10 @@ class ViewMetrics implements Metrics {
     }
     if (scopes.has('server')) {
       const rows = serverRows(view, maintenance);
-      families.push(...familiesOf('haproxy_server_', SERVER_COLUMNS, rows), ...serverFamilies(rows));
+      families.push(...familiesOf('haproxy_server_', SERVER_COLUMNS, rows));
       families.push(...mysqlServerFamilies(view.mysqlVips));
     }
+    if (scopes.has('resolver')) families.push(...resolverFamilies(view.resolvers));
     return families;
   }
 }

@@ -1,12 +1,10 @@
-import type { BackendView, FrontendView, NameView, SystemView } from '../control/view.ts';
+import type { BackendView, DatacenterView, FrontendView, NameView, SystemView } from '../control/view.ts';
 import { DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
-import type { ServerRow } from './columns/server.ts';
 import type { Family, Labels, Sample } from './exposition.ts';
-import type { Labelled } from './families.ts';
 
 /** What the process is, which HAProxy tells too, and what became of its reloads. */
 export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
-  const { node, version, reloads, workers, storing } = process;
+  const { node, version, reloads, workers, storing, datacenters = [] } = process;
   return [
     one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
     one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
@@ -28,7 +26,14 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
       {},
       accessLogDropped,
     ),
-    one('vane_workers', 'gauge', 'Worker processes that run; 0 with workers: 0.', {}, workers.running),
+    one('vane_workers', 'gauge', 'Worker processes at work; 0 with workers: 0.', {}, workers.running),
+    one(
+      'vane_workers_draining',
+      'gauge',
+      'Worker processes that were replaced and finish what they have.',
+      {},
+      workers.draining,
+    ),
     one(
       'vane_worker_restarts_total',
       'counter',
@@ -37,6 +42,45 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
       workers.restarts,
     ),
     ...(storing ? storeFamilies(storing) : []),
+    ...datacenterFamilies(datacenters),
+  ];
+}
+
+function datacenterFamilies(datacenters: readonly DatacenterView[]): readonly Family[] {
+  const of = (
+    type: Family['type'],
+    name: string,
+    help: string,
+    read: (datacenter: DatacenterView) => number | undefined,
+  ): Family => ({
+    name: `vane_datacenter_${name}`,
+    help,
+    type,
+    samples: () =>
+      datacenters.flatMap((one) => {
+        const value = read(one);
+        return value === undefined ? [] : [{ labels: { datacenter: one.name }, value }];
+      }),
+  });
+  return [
+    of('gauge', 'up', 'Whether another datacenter answered when it was asked last.', ({ up }) =>
+      up === undefined ? undefined : Number(up),
+    ),
+    of(
+      'counter',
+      'failures_total',
+      'Times another datacenter could not be asked.',
+      ({ failures }) => failures,
+    ),
+    of(
+      'counter',
+      'stale_answers_total',
+      'Earlier answers told again while a datacenter was away.',
+      ({ stale }) => stale,
+    ),
+    of('gauge', 'age_seconds', 'Seconds since the last answer of another datacenter.', ({ age }) =>
+      age === undefined ? undefined : age / 1_000,
+    ),
   ];
 }
 
@@ -80,21 +124,6 @@ export function backendFamilies(backends: readonly BackendView[]): readonly Fami
   return [...nameFamilies(backends), ...workFamilies(backends)];
 }
 
-/** What HAProxy does not tell of a server. */
-export function serverFamilies(servers: readonly Labelled<ServerRow>[]): readonly Family[] {
-  return [
-    {
-      name: 'vane_drain_cut_total',
-      help: 'Requests or connections cut because a drain met its deadline or the server was removed.',
-      type: 'counter',
-      samples: () =>
-        servers.flatMap(({ labels, row: { counters } }) =>
-          counters ? [{ labels, value: counters.drainCut }] : [],
-        ),
-    },
-  ];
-}
-
 function nameFamilies(backends: readonly BackendView[]): readonly Family[] {
   const names = backends.flatMap((backend) =>
     [...Map.groupBy(backend.names, ({ domain }) => domain)].map(([domain, views]) => ({
@@ -117,10 +146,23 @@ function nameFamilies(backends: readonly BackendView[]): readonly Family[] {
       age === undefined ? undefined : age / 1000,
     ),
     gauge('vane_discovery_servers', 'Servers in the last good answer for a name.', ({ servers }) => servers),
+    gauge('vane_discovery_kept', '1 while an answer without servers is held back (on-empty).', (name) =>
+      name.kept ? 1 : 0,
+    ),
     gauge(
-      'vane_discovery_kept',
-      '1 while an answer without servers is held back (on-empty: keep).',
-      (name) => (name.kept ? 1 : 0),
+      'vane_discovery_held',
+      'Servers that are gone from the answers for a name and stay for now (max-removal).',
+      ({ held }) => held,
+    ),
+    gauge(
+      'vane_discovery_stale',
+      '1 while nobody has answered for a name for so long that its servers may not be right any more.',
+      ({ stale }) => (stale ? 1 : 0),
+    ),
+    gauge(
+      'vane_discovery_hint',
+      '1 while servers known from before the start stand in for a name that is not resolved yet.',
+      ({ hint }) => (hint ? 1 : 0),
     ),
     {
       name: 'vane_discovery_resolutions_total',
@@ -134,11 +176,35 @@ function nameFamilies(backends: readonly BackendView[]): readonly Family[] {
 function workFamilies(backends: readonly BackendView[]): readonly Family[] {
   return [
     {
+      name: 'vane_panic',
+      help: 'Whether so few servers are up that all are used (panic-threshold).',
+      type: 'gauge',
+      samples: () =>
+        backends.map(({ counters, panic }) => ({
+          labels: { proxy: counters.name },
+          value: panic.active ? 1 : 0,
+        })),
+    },
+    {
+      name: 'vane_panics_total',
+      help: 'Times so few servers were up that all were used.',
+      type: 'counter',
+      samples: () =>
+        backends.map(({ counters, panic }) => ({ labels: { proxy: counters.name }, value: panic.entered })),
+    },
+    {
       name: 'vane_drains_total',
       help: 'Drains of servers: begun, and ended because the work was done, by the deadline, or taken back.',
       type: 'counter',
       samples: () =>
         backends.flatMap(({ counters, drains }) => byResult({ proxy: counters.name }, { ...drains })),
+    },
+    {
+      name: 'vane_drain_cut_total',
+      help: 'Requests or connections cut because a drain met its deadline or the server was removed.',
+      type: 'counter',
+      samples: () =>
+        backends.map(({ counters }) => ({ labels: { proxy: counters.name }, value: counters.drainCut })),
     },
     {
       name: 'vane_no_server_total',
@@ -157,7 +223,7 @@ function workFamilies(backends: readonly BackendView[]): readonly Family[] {
   ];
 }
 
-type NameSum = Pick<NameView, 'age' | 'servers' | 'kept' | 'results'>;
+type NameSum = Pick<NameView, 'age' | 'servers' | 'kept' | 'held' | 'stale' | 'hint' | 'results'>;
 
 /** A backend may have one domain several times, with different ports: one name, of the oldest age. */
 function together(views: readonly NameView[]): NameSum {
@@ -167,6 +233,9 @@ function together(views: readonly NameView[]): NameSum {
     age: known.length === 0 ? undefined : Math.max(...known.map(({ age = 0 }) => age)),
     servers: known.length === 0 ? undefined : sum(({ servers = 0 }) => servers),
     kept: views.some(({ kept }) => kept),
+    held: sum(({ held }) => held),
+    stale: views.some(({ stale }) => stale),
+    hint: views.some(({ hint }) => hint),
     results: {
       ok: sum(({ results }) => results.ok),
       empty: sum(({ results }) => results.empty),

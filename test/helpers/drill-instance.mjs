@@ -30,7 +30,19 @@ for (const instance of instances) {
   });
 }
 
-/** /fast at once; /late waits for `ms` and then answers; /slow answers one half, waits, and answers the other. */
+/** When instances had their first request for /warm: for a second from then on their caches are cold. */
+const firstAsked = new Map();
+const COLD_MS = 1_000;
+const COLD_ANSWER_MS = 400;
+
+function warmingUp(name) {
+  const now = performance.now();
+  const first = firstAsked.get(name) ?? now;
+  firstAsked.set(name, first);
+  return now - first < COLD_MS ? COLD_ANSWER_MS : 0;
+}
+
+/** /fast at once; /warm slowly while it is new; /late waits for `ms` and then answers; /slow answers one half, waits, and answers the other. */
 async function answer(name, request, response) {
   note(name, 'start', request);
   response.on('error', () => {});
@@ -41,7 +53,7 @@ async function answer(name, request, response) {
     // The whole request is here: from now on it counts as executed.
     if (request.method === 'POST') note(name, 'executed', request);
     response.writeHead(200, { 'content-type': 'text/plain', 'content-length': body.length });
-    const ms = Number(searchParams.get('ms') ?? 0);
+    const ms = pathname === '/warm' ? warmingUp(name) : Number(searchParams.get('ms') ?? 0);
     const before = pathname === '/slow' ? body.length / 2 : 0;
     if (before > 0) response.write(body.slice(0, before));
     if (ms > 0) await sleep(ms);

@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonic } from './drill-instances.ts';
 import { eventually } from './eventually.ts';
 
 /** What one client does over and over. */
@@ -23,6 +24,8 @@ export interface Answered {
   /** What was wrong; undefined: a whole 200. */
   readonly problem: string | undefined;
   readonly ms: number;
+  /** When it was over, as {@link monotonic} tells. */
+  readonly at: number;
 }
 
 export interface LoadOptions {
@@ -119,7 +122,8 @@ export function ask(
       clearTimeout(timer);
       const [, instance] = text.match(/^(\S+)\n/) ?? [];
       const status = answer?.statusCode;
-      resolve({ method, keepAlive, id, status, instance, problem, ms: performance.now() - startedAt });
+      const ms = performance.now() - startedAt;
+      resolve({ method, keepAlive, id, status, instance, problem, ms, at: monotonic() });
     };
     const outgoing = request(
       {

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, connect as open, type Server, type Socket } from 'node:net';
+import { connect as encrypt } from 'node:tls';
 import { eventually } from './eventually.ts';
 
 /** A message taken off the wire by its own framing. Everything is Latin-1, so that octets stay what they are. */
@@ -32,8 +33,11 @@ export class RawClient {
   /** The code of the error that broke the connection. */
   error: string | undefined;
 
-  private constructor(socket: Socket) {
+  readonly #encrypted: boolean;
+
+  private constructor(socket: Socket, encrypted = false) {
     this.socket = socket;
+    this.#encrypted = encrypted;
     socket.on('data', (bytes: Buffer) => {
       this.received += bytes.toString('latin1');
     });
@@ -55,6 +59,21 @@ export class RawClient {
     return client;
   }
 
+  /** Over TLS, whatever certificate the server has. */
+  static async connectTls(port: number): Promise<RawClient> {
+    const socket = open({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const encrypted = encrypt({ socket, rejectUnauthorized: false });
+    // Node resets bare connections only.
+    encrypted.resetAndDestroy = () => {
+      socket.resetAndDestroy();
+      return encrypted;
+    };
+    const client = new RawClient(encrypted, true);
+    await new Promise((resolve) => encrypted.once('secureConnect', resolve));
+    return client;
+  }
+
   send(text: string): void {
     this.socket.write(text, 'latin1');
   }
@@ -67,6 +86,15 @@ export class RawClient {
       this.received = this.received.slice(found.raw.length);
       return found;
     });
+  }
+
+  /** Waits until the connection is cut: by a reset, or by its end where it is encrypted (see `proxy/tcp/cut.ts`). */
+  async cut(): Promise<void> {
+    if (this.#encrypted) return this.gone();
+    await eventually(() => {
+      if (!this.closed) throw new Error('still connected');
+    });
+    if (this.error !== 'ECONNRESET') throw new Error(`no reset, but ${this.error}`);
   }
 
   /** Waits for the end of the connection, however it comes. */

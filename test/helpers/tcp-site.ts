@@ -37,7 +37,7 @@ export async function tcpSite(bench: TcpBench, options: TcpSiteOptions = {}): Pr
   const backend = new LiveBackend(backendConfig(options.backend), {
     clock,
     random: () => 0,
-    events: { idle() {}, trouble: (server, { code }) => trouble.push(`${server.name} ${code}`) },
+    events: { idle() {}, cut() {}, trouble: (server, { code }) => trouble.push(`${server.name} ${code}`) },
   });
   backend.setServers(servers);
   const frontend = new LiveFrontend(frontendConfig(options.frontend));
@@ -88,6 +88,7 @@ export function tcpServer(name: string, port: number, more: Partial<ServerSnapsh
     tier: 0,
     backup: false,
     maxconn: 0,
+    rank: 0,
     admission: 'open',
     ...more,
   };

@@ -1,21 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-/** A web server on a free loopback port. */
+/** A web server on a loopback port. */
 export interface Web {
   readonly port: number;
   readonly server: Server;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** @param answer by default the text given */
+/**
+ * Without a place it is 127.0.0.1 and a free port.
+ * @param answer a text to answer with, or what answers
+ */
 export async function startWeb(
   answer: string | ((request: IncomingMessage, response: ServerResponse) => void),
+  { host = '127.0.0.1', port: wanted = 0 }: { readonly host?: string; readonly port?: number } = {},
 ): Promise<Web> {
   const server = createServer((request, response) => {
     if (typeof answer === 'string') response.end(answer);
     else answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wanted, host, resolve);
+  });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {

@@ -8,6 +8,7 @@ import type { MysqlVipView } from '../../mysql/view.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import { HttpDoor } from '../http-door.ts';
 import { isServedHost } from '../served-host.ts';
+import { explainAnswer, type Operations, operateAnswer, operateRefusal } from './operations.ts';
 import { scrapeFilter } from './scrape-filter.ts';
 
 /** Milliseconds. */
@@ -22,6 +23,10 @@ const SCRAPE_TIMEOUT = 10_000;
 /** Far more than a few scrapers and probes need. */
 const MAX_CONNECTIONS = 500;
 const CONNECTIONS_PER_CLIENT = 100;
+/** Of the only request that has a body, bytes. */
+const LARGEST_BODY = 4_096;
+/** The only one that is not read-only. */
+const OPERATE = '/server';
 
 export interface StatsApiOptions {
   readonly bind: BindAddress;
@@ -29,6 +34,8 @@ export interface StatsApiOptions {
   readonly health: () => Health;
   /** What `vane mysql-vip status` is told. */
   readonly mysqlVips?: () => readonly MysqlVipView[];
+  /** What `vane explain` is told and `vane server` does; by default there is nothing to ask. */
+  readonly operations?: Operations;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,7 +55,8 @@ export interface StatsApi extends Part {
 
 /**
  * What Vane shows to those who watch it: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever starts
- * it and sends it traffic. Read-only. Starting rejects with BIND_FAILED. Stopping lets running requests finish
+ * it and sends it traffic, `/explain` for whoever wonders. Read-only, but for what operators do with servers from this
+ * machine. Starting rejects with BIND_FAILED. Stopping lets running requests finish
  * until the deadline and then cuts what is left.
  */
 export function createStatsApi(options: StatsApiOptions): StatsApi {
@@ -96,6 +104,7 @@ class Server implements StatsApi {
     const server = fastify({
       logger: false,
       exposeHeadRoutes: false,
+      bodyLimit: LARGEST_BODY,
       return503OnClosing: false,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       requestTimeout: REQUEST_TIMEOUT,
@@ -116,6 +125,8 @@ class Server implements StatsApi {
     this.#route(server, '/', () => ({ status: 200, body: INDEX }));
     this.#route(server, '/metrics', (query) => this.#metrics(query));
     this.#route(server, '/mysql-vip', () => this.#mysqlVips());
+    this.#route(server, '/explain', (query) => explainAnswer(this.#operations, query));
+    this.#routeOperate(server);
     this.#route(server, '/healthz', () => this.#alive());
     this.#route(server, '/readyz', () => this.#ready());
     return server;
@@ -126,10 +137,25 @@ class Server implements StatsApi {
       method: ['GET', 'HEAD'],
       url,
       handler: async (request, reply) => {
-        const [, query = ''] = request.url.split('?', 2);
-        await this.#send(reply, await handler(new URLSearchParams(query)));
+        await this.#send(reply, await handler(queryOf(request)));
       },
     });
+  }
+
+  #routeOperate(server: FastifyInstance): void {
+    server.post(OPERATE, async (request, reply) => {
+      const answer = operateAnswer(
+        this.#operations,
+        queryOf(request),
+        request.body,
+        request.socket.remoteAddress,
+      );
+      await this.#send(reply, answer);
+    });
+  }
+
+  get #operations(): Operations {
+    return this.#options.operations ?? NOTHING_TO_OPERATE;
   }
 
   /** What is decided before the path matters. */
@@ -138,6 +164,11 @@ class Server implements StatsApi {
       return { status: 403, body: 'This host is not served on a loopback address\n' };
     }
     if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+    if (request.method === 'POST' && request.url.split('?', 1)[0] === OPERATE) {
+      const refusal = operateRefusal(request.headers, request.socket.remoteAddress, this.#options.bind.host);
+      if (refusal) reply.header('Connection', 'close');
+      return refusal;
+    }
     // The body is not read, so the connection cannot go on.
     reply.header('Allow', 'GET, HEAD').header('Connection', 'close');
     return { status: 405, body: 'Method Not Allowed\n' };
@@ -169,6 +200,8 @@ class Server implements StatsApi {
   }
 
   #failed(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const status = statusOf(error);
+    if (status < 500) return this.#send(reply, { status, body: `${messageOf(error)}\n` });
     this.#options.log.error({ url: request.url, error: messageOf(error) }, 'stats api request failed');
     return this.#send(reply, { status: 500, body: 'Internal Server Error\n' });
   }
@@ -184,6 +217,22 @@ class Server implements StatsApi {
   }
 }
 
+const NOTHING_TO_OPERATE: Operations = {
+  backends: () => [],
+  explain: () => undefined,
+  operate: () => undefined,
+};
+
+function queryOf({ url }: FastifyRequest): URLSearchParams {
+  return new URLSearchParams(url.split('?', 2)[1] ?? '');
+}
+
+/** A body that is too long, or is not what it says it is, is the client's fault. */
+function statusOf(error: unknown): number {
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  return typeof status === 'number' && status >= 400 ? status : 500;
+}
+
 /** Rejects when `work` has not ended in time; it then goes on unheard. */
 function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -194,8 +243,9 @@ function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
 
 const INDEX = `Vane
 
-/metrics  all statistics, for Prometheus (?scope=global, frontend, backend or server; no-maint)
+/metrics  all statistics, for Prometheus (?scope=global, frontend, backend, server or resolver; no-maint)
 /mysql-vip  what each mysql-vip does, as JSON
+/explain  why servers are in or out, as JSON (?backend=NAME, &server=NAME)
 /healthz  200 while the process works
 /readyz   200 while it takes new work, else 503 and why not
 `;

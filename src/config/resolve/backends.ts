@@ -1,7 +1,9 @@
 import type { Path } from '../problem.ts';
 import type { BackendConfig } from '../runtime/backends.ts';
 import type { RegistryConfig } from '../runtime/registry.ts';
+import type { ResolversConfig } from '../runtime/resolvers.ts';
 import type { UserBackend, UserConfig, UserDefaults } from '../schema/user-config.ts';
+import { resolveBalance } from './balance.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 import { resolveServers } from './servers.ts';
 
@@ -11,6 +13,7 @@ const DEFAULT_MAXQUEUE = 1_024;
 export function resolveBackends(
   user: UserConfig,
   registry: RegistryConfig | undefined,
+  resolvers: readonly ResolversConfig[],
   context: ResolveContext,
 ): readonly BackendConfig[] {
   const defaults = user.defaults ?? {};
@@ -21,12 +24,13 @@ export function resolveBackends(
     return {
       name,
       mode: backend.mode ?? defaults.mode ?? 'http',
-      balance: backend.balance ?? defaults.balance ?? { kind: 'roundrobin' },
-      servers: resolveServers(backend.servers ?? [], path, registry, context),
+      balance: resolveBalance(backend, defaults),
+      servers: resolveServers(backend.servers ?? [], path, { registry, resolvers }, context),
       retries: backend.retries ?? defaults.retries ?? 3,
       redispatch: backend.option?.redispatch ?? defaults.option?.redispatch ?? true,
       timeout: resolveTimeouts(backend, defaults),
       maxqueue: (backend.maxqueue ?? defaults.maxqueue) || DEFAULT_MAXQUEUE,
+      panicThreshold: backend['panic-threshold'] ?? 0,
       httpchk: httpchk === 'off' ? undefined : httpchk,
     };
   });

@@ -33,8 +33,8 @@ export function resolveServerTls(
   return { verify: verify === 'required', ca, name: sni ?? host };
 }
 
-/** Undefined when it was reported. */
-function readTrusted(
+/** The certificates of a file, in PEM. Undefined when it was reported. */
+export function readTrusted(
   { path: file, offset }: NonNullable<ServerSslWords['caFile']>,
   path: Path,
   context: ResolveContext,

@@ -2,17 +2,17 @@ import { resolve } from 'node:path';
 import type { BindAddress } from '../runtime/binds.ts';
 import type { GlobalConfig } from '../runtime/global.ts';
 import type { RegistryConfig } from '../runtime/registry.ts';
-import type { ResolversConfig } from '../runtime/resolvers.ts';
 import type { UserConfig } from '../schema/user-config.ts';
-import { type ResolveContext, requireKey } from './context.ts';
+import type { ResolveContext } from './context.ts';
+import { resolveDatacenters } from './datacenters.ts';
 import { resolveDnsConfig } from './dns-config.ts';
 import { resolveAccess } from './registry-access.ts';
+import { resolveStore } from './store.ts';
 
 const DEFAULT_STATS: BindAddress = { host: '127.0.0.1', port: 8404 };
 const DEFAULT_HTTP: BindAddress = { host: '127.0.0.1', port: 8500 };
 const DEFAULT_DNS: BindAddress = { host: '127.0.0.1', port: 8600 };
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-const STORE_FILE = 'registry.db';
 
 export function resolveGlobal(user: UserConfig['global'] = {}, context: ResolveContext): GlobalConfig {
   const { hostname, cwd, cores } = context;
@@ -38,7 +38,7 @@ export function resolveGlobal(user: UserConfig['global'] = {}, context: ResolveC
 
 export function resolveRegistry(
   user: UserConfig['registry'] = {},
-  { dataDir }: GlobalConfig,
+  { dataDir, datacenter }: GlobalConfig,
   context: ResolveContext,
 ): RegistryConfig | undefined {
   if (user === 'off') return undefined;
@@ -49,56 +49,18 @@ export function resolveRegistry(
     access: resolveAccess(user, http, context),
     dns,
     domain: user.domain ?? 'consul',
-    store: resolveStore(user.store, dataDir, context),
+    store: resolveStore(user, dataDir, context),
     services: user.services ?? [],
     scriptChecks: user['script-checks'] ?? 'off',
+    dockerHost: user['docker-host'],
     nodeAddress: user['node-address'] ?? (http && !EVERY_ADDRESS.has(http.host) ? http.host : '127.0.0.1'),
     dnsConfig: resolveDnsConfig(user, dns, context),
+    datacenters: resolveDatacenters(user.datacenters, datacenter, context),
+    warningsFail: user.warning === 'critical',
+    lenientFields: user['lenient-fields'] ?? false,
   };
 }
 
 function openDoor(bind: BindAddress | 'off' | undefined, otherwise: BindAddress): BindAddress | undefined {
   return bind === 'off' ? undefined : (bind ?? otherwise);
-}
-
-function resolveStore(
-  kind: 'memory' | 'sqlite' | undefined,
-  dataDir: string | undefined,
-  context: ResolveContext,
-): RegistryConfig['store'] {
-  if (kind === 'sqlite' && dataDir === undefined && !context.keys(['global']).has('data-dir')) {
-    const message = 'sqlite needs a folder to keep its file in: set global.data-dir';
-    context.report({ path: ['registry', 'store'], at: 'value', message });
-  }
-  if (kind === 'memory' || dataDir === undefined) return { kind: 'memory' };
-  return { kind: 'sqlite', file: resolve(dataDir, STORE_FILE) };
-}
-
-/** `builtin` is the registry in this process and cannot be declared. */
-export function resolveResolvers(
-  user: UserConfig['resolvers'] = {},
-  context: ResolveContext,
-): readonly ResolversConfig[] {
-  return Object.entries(user).map(([id, section]) => {
-    if (id === 'builtin') {
-      const message = 'builtin is the registry in this process: choose another name';
-      context.report({ path: ['resolvers', id], at: 'key', message });
-    }
-    requireKey(context, ['resolvers', id], 'nameserver', 'the nameservers to ask');
-    const nameservers = Object.entries(section.nameserver ?? {}).map(([name, server]) => ({
-      name,
-      ...server,
-    }));
-    if (section.nameserver && context.keys(['resolvers', id, 'nameserver']).size === 0) {
-      const message = 'must not be empty';
-      context.report({ path: ['resolvers', id, 'nameserver'], at: 'value', message });
-    }
-    return {
-      id,
-      nameservers,
-      resolveRetries: section.resolve_retries ?? 3,
-      timeoutRetry: section.timeout?.retry ?? 1_000,
-      acceptedPayloadSize: section.accepted_payload_size ?? 1_232,
-    };
-  });
 }

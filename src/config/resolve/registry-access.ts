@@ -38,13 +38,15 @@ function requireSomebody(
 }
 
 function grantOf(user: UserToken, at: number, context: ResolveContext): TokenGrant {
-  const { token: hash, policy, services, keys, nodes } = user;
+  const { token: hash, name, policy, services, keys, nodes } = user;
+  const named = name === undefined ? {} : { name };
   for (const key of ['services', 'keys', 'nodes'] as const) {
     const meaningless = policy === 'admin' || (policy === 'read' && key === 'nodes');
     if (user[key] === undefined || !meaningless) continue;
     const message = policy === 'admin' ? 'an admin token is for everything' : 'every node can be read';
     context.report({ path: ['registry', 'tokens', at, key], at: 'key', message });
   }
-  if (!services && !keys && !nodes) return { hash, policy, services: ['*'], keys: ['*'], nodes: [] };
-  return { hash, policy, services: services ?? [], keys: keys ?? [], nodes: nodes ?? [] };
+  if (!services && !keys && !nodes)
+    return { ...named, hash, policy, services: ['*'], keys: ['*'], nodes: [] };
+  return { ...named, hash, policy, services: services ?? [], keys: keys ?? [], nodes: nodes ?? [] };
 }

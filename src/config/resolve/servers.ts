@@ -1,27 +1,43 @@
 import { didYouMean } from '../nearest.ts';
 import type { Path } from '../problem.ts';
 import type { RegistryConfig } from '../runtime/registry.ts';
+import type { ResolversConfig } from '../runtime/resolvers.ts';
 import type { AddressSource, DomainSource, ServerSource } from '../runtime/servers.ts';
 import type { UserServer } from '../schema/user-config.ts';
 import type { WrittenAddress } from '../schema/values.ts';
 import { resolveServerTls } from './certificates.ts';
 import type { ResolveContext } from './context.ts';
+import { defaultInterval } from './resolvers.ts';
 
 type LongServer = Exclude<UserServer, { short: WrittenAddress }>;
 type Common = Omit<AddressSource, 'kind' | 'key' | 'host' | 'port'>;
 
-const ONLY_FOR_DOMAINS = ['resolvers', 'interval', 'on-empty'] as const;
+/** Who can be asked about names. */
+export interface NameSources {
+  readonly registry: RegistryConfig | undefined;
+  readonly resolvers: readonly ResolversConfig[];
+}
+
+const ONLY_FOR_DOMAINS = [
+  'resolvers',
+  'interval',
+  'on-empty',
+  'max-removal',
+  'resolve-prefer',
+  'resolve-net',
+  'init-addr',
+] as const;
 
 /** The `servers` of the backend at `backendPath`. Entries with problems are left out, and reported. */
 export function resolveServers(
   servers: readonly UserServer[],
   backendPath: Path,
-  registry: RegistryConfig | undefined,
+  sources: NameSources,
   context: ResolveContext,
 ): readonly ServerSource[] {
   const seen = new Set<string>();
   return servers.flatMap((server, i) => {
-    const entry = new ServerEntry([...backendPath, 'servers', i], registry, context);
+    const entry = new ServerEntry([...backendPath, 'servers', i], sources, context);
     const source = entry.resolve('short' in server ? inFull(server.short) : server);
     if (!source) return [];
     if (seen.has(source.key)) entry.report([], `${source.key} is already in this backend`);
@@ -42,11 +58,13 @@ function isAddress({ kind, host }: WrittenAddress): boolean {
 class ServerEntry {
   readonly #path: Path;
   readonly #registry: RegistryConfig | undefined;
+  readonly #sections: readonly ResolversConfig[];
   readonly #context: ResolveContext;
 
-  constructor(path: Path, registry: RegistryConfig | undefined, context: ResolveContext) {
+  constructor(path: Path, sources: NameSources, context: ResolveContext) {
     this.#path = path;
-    this.#registry = registry;
+    this.#registry = sources.registry;
+    this.#sections = sources.resolvers;
     this.#context = context;
   }
 
@@ -93,7 +111,9 @@ class ServerEntry {
     const port = this.#port(server, domain, 'domain');
     const resolvers = this.#resolvers(server, domain.host);
     if (port === 'wrong' || resolvers === undefined) return undefined;
-    if (port === undefined && resolvers !== 'builtin' && !domain.host.startsWith('_')) {
+    const section = this.#sections.find(({ id }) => id === resolvers);
+    const carriesPorts = resolvers === 'builtin' || section?.kind === 'consul';
+    if (port === undefined && !carriesPorts && !domain.host.startsWith('_')) {
       return this.#lacksPort('domain', domain.host);
     }
     return {
@@ -102,8 +122,10 @@ class ServerEntry {
       domain: domain.host,
       port,
       resolvers,
-      interval: server.interval ?? 2_000,
+      interval: server.interval ?? defaultInterval(section),
       onEmpty: server['on-empty'] ?? 'drain',
+      maxRemoval: server['max-removal'],
+      ...addressWishes(server),
       ...this.#common(server, domain.host),
     };
   }
@@ -165,6 +187,15 @@ class ServerEntry {
         : `${domain} is ${zone}: add "resolvers:" with one of ${[...sections].join(', ')}`,
     );
   }
+}
+
+/** Left out where nothing is wished: most have no wishes. */
+function addressWishes(server: LongServer): Pick<DomainSource, 'preference' | 'initAddr'> {
+  const { 'resolve-prefer': family, 'resolve-net': networks = [], 'init-addr': initAddr } = server;
+  return {
+    ...(family || networks.length > 0 ? { preference: { family, networks } } : {}),
+    ...(initAddr ? { initAddr } : {}),
+  };
 }
 
 /** Stable across reloads as long as the entry means the same servers. */

@@ -1,3 +1,4 @@
+import type { BalanceAlgorithm } from './balance.ts';
 import type { ServerSource } from './servers.ts';
 
 export interface BackendConfig {
@@ -19,11 +20,8 @@ export interface BackendConfig {
   };
   /** Requests waiting for a server, at most; 0: 1024. */
   readonly maxqueue: number;
+  /** Below this percentage of servers that are up all are used, those that are down too; 0, the default: never. */
+  readonly panicThreshold?: number;
   /** Active HTTP check sent instead of a bare connect. */
   readonly httpchk: { readonly method: string; readonly uri: string } | undefined;
 }
-
-export type BalanceAlgorithm =
-  | { readonly kind: 'roundrobin' }
-  | { readonly kind: 'leastconn' }
-  | { readonly kind: 'random'; readonly draws: number };

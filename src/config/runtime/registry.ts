@@ -1,4 +1,5 @@
 import type { BindAddress } from './binds.ts';
+import type { StoreConfig } from './store.ts';
 
 export interface RegistryConfig {
   /** Undefined: that door is shut. */
@@ -7,14 +8,35 @@ export interface RegistryConfig {
   readonly dns: BindAddress | undefined;
   /** The zone served, without a trailing dot: `consul`. */
   readonly domain: string;
-  readonly store: { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly file: string };
+  readonly store: StoreConfig;
   /** Definition files and folders of them, as they are written: relative ones start from the current folder. */
   readonly services: readonly string[];
   /** `files`: only checks from definition files may run programs; `api`: whoever reaches the API may. */
   readonly scriptChecks: 'off' | 'files' | 'api';
+  /** Where Docker checks are run, as it is written. Undefined: where the environment says, or the usual place. */
+  readonly dockerHost: string | undefined;
   /** Advertised as this node's address, for services registered without one. */
   readonly nodeAddress: string;
   readonly dnsConfig: DnsConfig;
+  /** Others than this one. */
+  readonly datacenters: readonly DatacenterConfig[];
+  /** Instances whose worst check is a warning get no traffic. */
+  readonly warningsFail: boolean;
+  /** Fields that are not known in bodies of requests are passed over instead of refused. */
+  readonly lenientFields: boolean;
+}
+
+/** A registry in another datacenter, Vane's or Consul's. */
+export interface DatacenterConfig {
+  readonly name: string;
+  /** `http://10.1.0.5:8500`: scheme, host and port. */
+  readonly url: string;
+  /** Asked with there; undefined: none. */
+  readonly token: string | undefined;
+  /** Until it has answered, ms. */
+  readonly timeout: number;
+  /** PEM: what its certificate must come from; undefined: what Node trusts. */
+  readonly ca: string | undefined;
 }
 
 /** Who may do what over the registry's HTTP API. */
@@ -29,6 +51,8 @@ export interface RegistryAccess {
 
 /** What a token is for. Names stand for themselves, or with `*` behind for all that begin so. */
 export interface TokenGrant {
+  /** For the log; undefined: the beginning of the hash stands for it. */
+  readonly name?: string | undefined;
   /** SHA-256 in hex: the token itself is not kept. */
   readonly hash: string;
   readonly policy: 'read' | 'register' | 'admin';

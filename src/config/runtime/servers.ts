@@ -36,7 +36,35 @@ export interface DomainSource extends SourceCommon {
   /** Looked up again this often, ms. */
   readonly interval: number;
   /** What an answer without instances means. */
-  readonly onEmpty: 'drain' | 'keep';
+  readonly onEmpty: OnEmpty;
+  /** How many of its servers may vanish within a time; undefined: all at once. */
+  readonly maxRemoval?: MaxRemoval | undefined;
+  /** Which of a host's addresses are used; undefined: all. */
+  readonly preference?: AddressPreference | undefined;
+  /** Where servers come from until the name is first known, in order; undefined: `last`. */
+  readonly initAddr?: readonly InitAddr[] | undefined;
+}
+
+/** Addresses that go before others of the same host. */
+export interface AddressPreference {
+  readonly family: 'ipv4' | 'ipv6' | undefined;
+  /** In their canonical spelling; none: any. */
+  readonly networks: readonly string[];
+}
+
+/** What was known before a restart, the system's resolver, an address, or nothing (HAProxy's `init-addr`). */
+export type InitAddr =
+  | { readonly kind: 'last' | 'libc' | 'none' }
+  | { readonly kind: 'address'; readonly address: string };
+
+/** An answer without servers takes them all away, none ever, or none for so many ms. */
+export type OnEmpty = 'drain' | 'keep' | { readonly keepFor: number };
+
+export interface MaxRemoval {
+  /** Of those that work, 1 to 100; or servers, at least 1. */
+  readonly amount: { readonly percent: number } | { readonly count: number };
+  /** ms. */
+  readonly per: number;
 }
 
 export interface AddressSource extends SourceCommon {

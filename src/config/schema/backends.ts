@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { parseInitAddr, parseNetworks } from '../address-lines.ts';
 import { DEFAULT_CHECK, parseCheck } from '../check-line.ts';
+import { parseMaxRemoval, parseOnEmpty, parsePercent } from '../guard-lines.ts';
 import { DEFAULT_SERVER_SSL, parseServerSsl } from '../server-ssl-line.ts';
-import { backendOptions, backendTimeouts, balance, maxqueue, retries, tunnelTimeout } from './proxies.ts';
+import { backendOptions, backendTimeouts, balancing, maxqueue, retries, tunnelTimeout } from './proxies.ts';
 import { duration, hostPort, mode, parsedBy, requires, whole } from './values.ts';
 
 const check = z.union([
@@ -13,6 +15,13 @@ const ssl = z.union([
   z.boolean().transform((on) => (on ? DEFAULT_SERVER_SSL : undefined)),
   z.string().transform(parsedBy(parseServerSsl)),
 ]);
+
+/** `a,b` or a list. */
+function commaList() {
+  return z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .transform((input) => (typeof input === 'string' ? input : input.join(',')));
+}
 
 const server = z.strictObject({
   domain: hostPort()
@@ -32,9 +41,36 @@ const server = z.strictObject({
     ),
   interval: duration(1).optional().describe('The name is looked up again this often. Default: 2s.'),
   'on-empty': z
-    .enum(['drain', 'keep'])
+    .string()
+    .meta({ pattern: '^\\s*(drain|keep|keep-for\\s+\\d+(us|ms|s|m|h|d)?)\\s*$' })
+    .transform(parsedBy(parseOnEmpty))
     .optional()
-    .describe('What an answer without servers means: drain all of them, or keep the last. Default: drain.'),
+    .describe(
+      'What an answer without servers means: drain all of them, keep the last, or "keep-for 5m" the last. Default: drain.',
+    ),
+  'max-removal': z
+    .union([z.string().meta({ pattern: '^\\s*\\d+%?(\\s+per\\s+\\d+(us|ms|s|m|h|d)?)?\\s*$' }), z.int()], {
+      error: 'expected a share or a number of servers, such as 50%, 3 or "50% per 30s"',
+    })
+    .transform(parsedBy(parseMaxRemoval))
+    .optional()
+    .describe(
+      'How much of its working servers an answer may take away at once: 50%, 3, "50% per 30s"; the rest goes later. Default: any.',
+    ),
+  'resolve-prefer': z
+    .enum(['ipv4', 'ipv6'])
+    .optional()
+    .describe('Of a host with addresses of both families those are used. Default: all are.'),
+  'resolve-net': commaList()
+    .transform(parsedBy(parseNetworks))
+    .optional()
+    .describe('Of a host with addresses in these networks those are used: "10.0.0.0/8,192.168.0.0/16".'),
+  'init-addr': commaList()
+    .transform(parsedBy(parseInitAddr))
+    .optional()
+    .describe(
+      'What is tried, in order, until the name is first known: last, libc, IP addresses, none. Default: last.',
+    ),
   drain: duration(0)
     .optional()
     .describe('How long a removed or failed server may finish its work. Default: 30s.'),
@@ -58,7 +94,7 @@ export const backend = z
     mode: mode()
       .optional()
       .describe('http, or tcp for any other protocol. Default: that of defaults, else http.'),
-    balance,
+    ...balancing,
     servers: z
       .array(z.union([hostPort().transform((short) => ({ short })), server]))
       .min(1)
@@ -71,5 +107,14 @@ export const backend = z
       .optional()
       .describe('Timeouts towards servers.'),
     maxqueue,
+    'panic-threshold': z
+      .union([z.string().meta({ pattern: '^\\s*\\d{1,3}\\s*%?\\s*$' }), z.int()], {
+        error: 'expected a share from 0% to 100%, such as 50%',
+      })
+      .transform(parsedBy(parsePercent))
+      .optional()
+      .describe(
+        'When checks find less than this share of the servers up, all are used, those that are down too; 0: never. Default: 0.',
+      ),
   })
   .meta(requires('servers'));

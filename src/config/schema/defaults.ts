@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import {
   backendTimeouts,
-  balance,
+  balancing,
   defaultsOptions,
   frontendTimeouts,
   logFormat,
@@ -19,7 +19,7 @@ export const defaults = z.strictObject({
     .strictObject({ ...frontendTimeouts, ...backendTimeouts, ...tunnelTimeout })
     .optional()
     .describe('Timeouts of all frontends and backends.'),
-  balance,
+  ...balancing,
   maxconn: whole(1, 10_000_000)
     .optional()
     .describe('Client connections at once of each frontend. Default: global.maxconn.'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBalance } from '../balance-line.ts';
+import { parseBalance, parseHashType } from '../balance-line.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, type Options, parseOption } from '../options.ts';
 import { duration, listOf, parsedBy, whole } from './values.ts';
 
@@ -44,12 +44,35 @@ export const tunnelTimeout = {
   tunnel: duration(1).optional().describe('Idle time of an upgraded or TCP connection. Default: 1h.'),
 };
 
-export const balance = z
-  .string()
-  .meta({ pattern: '^(roundrobin|leastconn|random(\\(\\d+\\))?)$' })
-  .transform(parsedBy(parseBalance))
-  .optional()
-  .describe('How a server is chosen: roundrobin, leastconn, random or random(DRAWS). Default: roundrobin.');
+/** How a server is chosen. */
+export const balancing = {
+  balance: z
+    .string()
+    .transform(parsedBy(parseBalance))
+    .optional()
+    .describe(
+      'How a server is chosen: roundrobin, static-rr, leastconn, first, random or random(DRAWS), peak-ewma, or by a hash of source, uri [whole] [len N] [depth N], url_param NAME, hdr(NAME). Default: roundrobin.',
+    ),
+  'hash-type': z
+    .string()
+    .transform(parsedBy(parseHashType))
+    .optional()
+    .describe(
+      'How hashes lead to servers: map-based or consistent, then sdbm, djb2 or crc32, then avalanche. Default: map-based.',
+    ),
+  'hash-key': z
+    .enum(['id', 'addr', 'addr-port'])
+    .optional()
+    .describe(
+      'What a server is known by to consistent hashing: its name (the id of the instance), its address, or that with its port. Default: id.',
+    ),
+  'hash-balance-factor': z
+    .union([z.literal(0), whole(101, 65_535)])
+    .optional()
+    .describe(
+      'The most that consistent hashing may load a server, in percent of its share of the work under way; 0: any. Default: 0.',
+    ),
+};
 
 export const retries = whole(0, 100)
   .optional()

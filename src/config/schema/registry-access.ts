@@ -42,6 +42,13 @@ const token = z.strictObject(
       .string({ error: 'expected a token: text, in quotes if it is a number' })
       .transform(parsedBy(parseToken))
       .describe('The secret, of at least 16 characters; best out of a file.'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9_.:-]{1,64}$/, {
+        error: 'a name is made of letters, digits, "-", "_", "." and ":", at most 64 of them',
+      })
+      .optional()
+      .describe('What the log calls it. Default: the beginning of its hash.'),
     policy: z
       .enum(['read', 'register', 'admin'])
       .describe('read: sees; register: also registers and writes; admin: everything.'),

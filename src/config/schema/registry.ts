@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { isHostName } from '../address.ts';
+import { parseDockerHost } from '../docker-host.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
+import { datacenters } from './datacenters.ts';
 import { dnsConfig, recursors } from './dns-config.ts';
+import { redis, store } from './redis.ts';
 import { registryAccess } from './registry-access.ts';
 import { bind, host, listOf, orOff, parsedBy } from './values.ts';
 
@@ -10,6 +13,12 @@ function parseDomain(text: string): Parsed<string> {
   return isHostName(domain)
     ? parsed(domain)
     : unparsed(`expected a DNS name such as consul, found ${JSON.stringify(text)}`);
+}
+
+/** Kept as it is written. */
+function checkDockerHost(text: string): Parsed<string> {
+  const endpoint = parseDockerHost(text);
+  return endpoint.ok ? parsed(text) : endpoint;
 }
 
 export const registry = z.strictObject({
@@ -32,22 +41,38 @@ export const registry = z.strictObject({
     .describe('A second zone with the same names (Consul: alt_domain). Default: none.'),
   recursors,
   'dns-config': dnsConfig,
-  store: z
-    .enum(['memory', 'sqlite'])
-    .optional()
-    .describe(
-      'Where the registry is kept. sqlite needs global.data-dir. Default: sqlite when data-dir is set, else memory.',
-    ),
+  datacenters,
+  store,
+  redis,
   services: listOf(z.string().min(1))
     .optional()
     .describe(
-      'Files, and folders of files, with service and check definitions as Consul has them, in JSON or YAML. Default: none.',
+      'Files, and folders of files, with service and check definitions as Consul has them, in JSON, HCL or YAML. Default: none.',
     ),
   'script-checks': z
     .enum(['off', 'files', 'api'])
     .optional()
     .describe(
       'Whose checks may run programs on this machine. files: those of definition files; api: also those registered over HTTP. Default: off.',
+    ),
+  'docker-host': z
+    .string()
+    .transform(parsedBy(checkDockerHost))
+    .optional()
+    .describe(
+      'Where the Docker Engine listens that runs Docker checks: unix:///path or tcp://host:port. Default: DOCKER_HOST of the environment, or unix:///var/run/docker.sock.',
+    ),
+  warning: z
+    .enum(['passing', 'critical'])
+    .optional()
+    .describe(
+      'What an instance counts as whose worst check is a warning, for backends, DNS and prepared queries. Default: passing, as in Consul.',
+    ),
+  'lenient-fields': z
+    .boolean()
+    .optional()
+    .describe(
+      'Pass over fields that Consul 1.9 does not know in bodies of requests, which newer clients send, instead of refusing them. Default: false.',
     ),
   'node-address': host()
     .optional()

@@ -88,6 +88,10 @@ export interface Attempt {
   readonly target: string;
   /** Every header to send except those of the lane's own connection and framing. */
   readonly headers: readonly string[];
+  /** No rule has put anything into target and headers: all has been parsed, or is Vane's own. */
+  readonly vetted: boolean;
+  /** Clock ms; of the first try where this one repeats it over a new connection. */
+  readonly startedAt: number;
   /** Milliseconds. */
   readonly timeout: { readonly connect: number; readonly server: number; readonly tunnel: number };
   /** Aborts the attempt with the given reason (drain deadline passed, server removed). Set by the lane. */

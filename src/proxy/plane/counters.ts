@@ -90,6 +90,8 @@ export interface BackendCounters extends WorkCounters {
   mode: 'http' | 'tcp';
   /** Requests that found no server. */
   noServer: number;
+  /** Work cut with a server that was gone or whose drain was over. */
+  drainCut: number;
   duration: DurationHistogram;
   servers: ServerCounters[];
 }
@@ -99,8 +101,6 @@ export interface ServerCounters extends WorkCounters {
   id: string;
   idleConnections: number;
   usedConnections: number;
-  /** Work cut because a drain deadline passed or the server was removed. */
-  drainCut: number;
 }
 
 /** Upper bounds in seconds of {@link DurationHistogram.buckets}; one more bucket counts the rest. */

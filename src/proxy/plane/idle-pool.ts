@@ -40,7 +40,6 @@ export class IdlePool {
   readonly #timeout: number;
   /** Oldest first. */
   #idle: Pooled[] = [];
-  readonly #known = new SocketSlot<Pooled>();
   #cancelTimer: Cancel | undefined;
   #closed = false;
 
@@ -83,7 +82,7 @@ export class IdlePool {
     this.#armTimer();
   }
 
-  /** Drops all and keeps none from now on. */
+  /** Drops all and keeps none from now on, until {@link reopen}. */
   close(): void {
     this.#closed = true;
     this.#dropOldest(this.#idle.length);
@@ -91,11 +90,15 @@ export class IdlePool {
     this.#cancelTimer = undefined;
   }
 
+  reopen(): void {
+    this.#closed = false;
+  }
+
   #pooled(socket: Socket): Pooled {
-    let pooled = this.#known.get(socket);
+    let pooled = POOLED.get(socket);
     if (!pooled) {
       pooled = new Pooled(socket, this.#drop);
-      this.#known.set(socket, pooled);
+      POOLED.set(socket, pooled);
     }
     return pooled;
   }
@@ -125,6 +128,9 @@ export class IdlePool {
     });
   }
 }
+
+/** No connection is ever in two pools. */
+const POOLED = new SocketSlot<Pooled>();
 
 const BROKEN = ['data', 'end', 'error', 'close'] as const;
 

@@ -18,6 +18,8 @@ export interface Want {
   readonly tried: ReadonlySet<string>;
   /** The server it has to stay on, while that takes work. */
   readonly stay: string | undefined;
+  /** What it is hashed by: see `request/hash-key.ts`. */
+  readonly key?: number | undefined;
 }
 
 export interface BackendEvents {
@@ -25,6 +27,8 @@ export interface BackendEvents {
   idle(server: ServerSnapshot): void;
   /** Work met a fault of a server; already limited in number. */
   trouble(server: ServerSnapshot, error: VaneError): void;
+  /** A server is gone while that much work was under way on it, which is being ended. */
+  cut(server: ServerSnapshot, count: number): void;
 }
 
 /** Requests waiting at most when the configuration says 0. */
@@ -47,7 +51,10 @@ export class LiveBackend implements Granter {
   /** The servers that new work may go to, as of the last change: as they were told, and as they live. */
   #choice: readonly ServerSnapshot[] = [];
   #eligible: readonly LiveServer[] = [];
+  /** Servers have changed since: the choice is made anew when it is needed, once for all changes up to then. */
+  #stale = false;
   #noServer = 0;
+  #drainCut = 0;
   /** Why there is no work here any more. */
   #over: VaneError | undefined;
 
@@ -88,45 +95,49 @@ export class LiveBackend implements Granter {
 
   /** Replaces the servers. What is no longer among them is gone: its work is cut. */
   setServers(snapshots: readonly ServerSnapshot[]): void {
-    const before = this.#servers.size;
-    let kept = 0;
+    const wanted = new Set(snapshots.map(({ id }) => id));
+    const gone = [...this.#servers.keys()].filter((id) => !wanted.has(id));
+    this.changeServers(snapshots, gone);
+  }
+
+  /** Takes servers that are new or not as they were, and ids of those that are gone: their work is cut. */
+  changeServers(snapshots: readonly ServerSnapshot[], goneIds: readonly string[]): void {
     const draining: LiveServer[] = [];
     for (const snapshot of snapshots) {
       const known = this.#servers.get(snapshot.id);
       const live = known ?? new LiveServer(snapshot, this.#clock);
-      if (known) {
-        kept++;
-        known.update(snapshot);
-      } else this.#servers.set(snapshot.id, live);
+      if (known) known.update(snapshot);
+      else this.#servers.set(snapshot.id, live);
       if (snapshot.admission === 'draining') draining.push(live);
     }
-    const gone = kept < before ? this.#without(snapshots) : [];
+    const gone = goneIds.flatMap((id) => this.#servers.get(id) ?? []);
     for (const server of gone) this.#servers.delete(server.id);
-    this.#offer(snapshots);
+    this.#stale = true;
     this.#serveQueue();
     // Only now, so that work cut here finds the new servers when it is repeated.
-    for (const server of gone) server.remove();
+    for (const server of gone) this.#remove(server);
     for (const server of draining) this.#reportIdle(server);
   }
 
   /** Whether there is a server for new work that is not among `tried`. */
   offersOther(tried: ReadonlySet<string>): boolean {
-    return this.#eligible.some((server) => !tried.has(server.id));
+    return this.#offered().some((server) => !tried.has(server.id));
   }
 
   /**
    * Takes a place on a server at once, or in the queue.
+   * @param now clock ms
    * @throws VaneError NO_SERVER when no server takes work, QUEUE_FULL, or what the backend was cut with
    */
-  acquire(want: Want): Lease | Waiting {
+  acquire(want: Want, now = this.#clock.now()): Lease | Waiting {
     if (this.#over) throw this.#over;
-    if (this.#eligible.length === 0) {
+    if (this.#offered().length === 0) {
       this.#noServer++;
       this.tally.econ++;
       throw new VaneError('NO_SERVER', `backend ${this.name} has no server that takes work`);
     }
     // Nobody is overtaken: while anyone waits, the servers he may go to are full.
-    const lease = this.#grant(want, 0, this.#clock.now());
+    const lease = this.#grant(want, 0, now);
     if (lease) return lease;
     const { maxqueue, timeout } = this.config;
     if (this.#queue.length >= (maxqueue || DEFAULT_MAXQUEUE)) {
@@ -145,6 +156,8 @@ export class LiveBackend implements Granter {
     countAttempt(this.tally, outcome);
     countAttempt(server.tally, outcome);
     countWork(server.tally, outcome);
+    this.#algorithm.loadChanged?.(server.id);
+    this.#tellAnswered(server.id, outcome);
     const { error } = outcome;
     if (error?.source === 'upstream' && server.mayReport(error.code)) {
       this.#events.trouble(server.snapshot, error);
@@ -171,6 +184,7 @@ export class LiveBackend implements Granter {
       name: this.name,
       mode: this.config.mode,
       noServer: this.#noServer,
+      drainCut: this.#drainCut,
       duration: this.durations.read(),
       servers: [...this.#servers.values()].map((server) => server.counters()),
     };
@@ -179,24 +193,22 @@ export class LiveBackend implements Granter {
   #createAlgorithm(): Algorithm {
     return createAlgorithm(this.config.balance, {
       random: this.#random,
+      now: () => this.#clock.now(),
       load: (id) => this.#servers.get(id)?.active ?? 0,
     });
   }
 
-  /** The servers that are not among these any more. */
-  #without(snapshots: readonly ServerSnapshot[]): readonly LiveServer[] {
-    const wanted = new Set(snapshots.map((snapshot) => snapshot.id));
-    return [...this.#servers.values()].filter((server) => !wanted.has(server.id));
-  }
-
-  /** Has new work go to the best of these. */
-  #offer(snapshots: readonly ServerSnapshot[]): void {
-    const choice = eligible(snapshots);
+  /** The servers that new work goes to: the best of those there are. */
+  #offered(): readonly LiveServer[] {
+    if (!this.#stale) return this.#eligible;
+    this.#stale = false;
+    const choice = eligible(inOrder([...this.#servers.values()].map(({ snapshot }) => snapshot)));
     // The end of a drain, for one, leaves it as it is.
-    if (isSame(choice, this.#choice)) return;
+    if (isSame(choice, this.#choice)) return this.#eligible;
     this.#choice = choice;
     this.#algorithm.rebuild(choice);
     this.#eligible = choice.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
+    return this.#eligible;
   }
 
   #serveQueue(): void {
@@ -204,7 +216,7 @@ export class LiveBackend implements Granter {
     const now = this.#clock.now();
     this.#queue.serve(
       (place: Place) => this.#grant(place, now - place.since, now),
-      () => !this.#eligible.some((server) => server.hasRoom),
+      () => !this.#offered().some((server) => server.hasRoom),
     );
   }
 
@@ -216,7 +228,9 @@ export class LiveBackend implements Granter {
     const wall = this.#clock.wall();
     this.tally.lastSession = wall;
     server.tally.lastSession = wall;
-    return new Grant(this, server, queuedMs, now);
+    const grant = new Grant(this, server, queuedMs, now);
+    this.#algorithm.loadChanged?.(server.id);
+    return grant;
   }
 
   #choose(want: Want): LiveServer | undefined {
@@ -224,13 +238,29 @@ export class LiveBackend implements Granter {
       const same = this.#servers.get(want.stay);
       if (same?.open) return same.hasRoom ? same : undefined;
     }
+    this.#offered();
     const avoid = want.tried.size > 0 && this.offersOther(want.tried) ? want.tried : undefined;
     const picked = this.#algorithm.pick((snapshot) => {
       if (avoid?.has(snapshot.id)) return false;
       // Asked of every server for every request.
       return snapshot.maxconn === 0 || this.#servers.get(snapshot.id)?.hasRoom === true;
-    });
+    }, want.key);
     return picked && this.#servers.get(picked.id);
+  }
+
+  /** What a client gave up, and what never reached the server, says nothing about it. */
+  #tellAnswered(id: string, { error, responseMs, totalMs }: LeaseOutcome): void {
+    if (!this.#algorithm.answered) return;
+    const failed = error?.source === 'upstream';
+    if (responseMs === undefined && !failed) return;
+    this.#algorithm.answered(id, { now: this.#clock.now(), tookMs: responseMs ?? totalMs, failed });
+  }
+
+  #remove(server: LiveServer): void {
+    const cut = server.remove();
+    if (cut === 0) return;
+    this.#drainCut += cut;
+    this.#events.cut(server.snapshot, cut);
   }
 
   #reportIdle(server: LiveServer): void {
@@ -240,4 +270,14 @@ export class LiveBackend implements Granter {
 
 function isSame(a: readonly ServerSnapshot[], b: readonly ServerSnapshot[]): boolean {
   return a.length === b.length && a.every((snapshot, i) => snapshot === b[i]);
+}
+
+/** By rank; those of one rank as they came. */
+function inOrder(servers: ServerSnapshot[]): readonly ServerSnapshot[] {
+  let last = 0;
+  for (const { rank } of servers) {
+    if (rank < last) return servers.sort((a, b) => a.rank - b.rank);
+    last = rank;
+  }
+  return servers;
 }

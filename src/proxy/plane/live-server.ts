@@ -35,12 +35,9 @@ export class LiveServer implements ServerConnections {
   readonly tally = new WorkTally();
   readonly #clock: Clock;
   #pool: IdlePool;
-  /** Where connections go back to: once TLS was changed, what was made before finds its pool closed, and ends. */
-  readonly #home = new SocketSlot<IdlePool>();
   readonly #running = new Crowd<Running>();
   readonly #trouble = new Map<ErrorCode, Rate>();
   #connections = 0;
-  #drainCut = 0;
   #idleReported = false;
   #removed = false;
 
@@ -48,6 +45,8 @@ export class LiveServer implements ServerConnections {
     this.snapshot = snapshot;
     this.#clock = clock;
     this.#pool = this.#newPool();
+    // Nothing is kept of a server that new work does not go to, neither now nor after the answers under way.
+    if (snapshot.admission !== 'open') this.#pool.close();
   }
 
   get id(): string {
@@ -74,7 +73,10 @@ export class LiveServer implements ServerConnections {
       this.#pool = this.#newPool();
     }
     this.snapshot = snapshot;
-    if (snapshot.admission === 'open') this.#idleReported = false;
+    if (snapshot.admission === 'open') {
+      this.#idleReported = false;
+      this.#pool.reopen();
+    } else this.#pool.close();
   }
 
   /** True exactly once per drain, when nothing is running on it any more. */
@@ -96,13 +98,13 @@ export class LiveServer implements ServerConnections {
     this.tally.sessions.end();
   }
 
-  /** It is gone: its work is cut, its connections are closed. */
-  remove(): void {
+  /** It is gone: its work is cut, its connections are closed. Returns how much work that was. */
+  remove(): number {
     this.#removed = true;
-    this.#drainCut += this.#running.size;
     this.#pool.close();
-    if (this.active === 0) return;
-    this.cut(new VaneError('SERVER_REMOVED', `server ${this.snapshot.name} was removed`));
+    const running = this.active;
+    if (running > 0) this.cut(new VaneError('SERVER_REMOVED', `server ${this.snapshot.name} was removed`));
+    return running;
   }
 
   /** Ends everything under way. */
@@ -123,7 +125,7 @@ export class LiveServer implements ServerConnections {
     const { address, port, tls } = this.snapshot;
     const pool = this.#pool;
     const socket = await connect({ address, port, tls, timeout, clock: this.#clock, signal });
-    this.#home.set(socket, pool);
+    HOMES.set(socket, pool);
     if (!socket.closed) {
       this.#connections++;
       socket.once('close', () => {
@@ -134,7 +136,7 @@ export class LiveServer implements ServerConnections {
   }
 
   giveBack(socket: Socket): void {
-    (this.#home.get(socket) ?? this.#pool).put(socket);
+    (HOMES.get(socket) ?? this.#pool).put(socket);
   }
 
   /** Whether one more report of this kind is wanted now. */
@@ -153,7 +155,6 @@ export class LiveServer implements ServerConnections {
       id: this.id,
       idleConnections: this.#pool.size,
       usedConnections: this.#connections - this.#pool.size,
-      drainCut: this.#drainCut,
     };
   }
 
@@ -161,3 +162,6 @@ export class LiveServer implements ServerConnections {
     return new IdlePool({ clock: this.#clock, max: IDLE_MAX, timeout: IDLE_TIMEOUT_MS });
   }
 }
+
+/** Where connections go back to: once TLS was changed, what was made before finds its pool closed, and ends. */
+const HOMES = new SocketSlot<IdlePool>();

@@ -1,4 +1,4 @@
-import type { ServerSet } from '../../balance/server.ts';
+import type { ServerChange, ServerSet } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { BindAddress } from '../../config/runtime/binds.ts';
 import type { FrontendConfig } from '../../config/runtime/frontends.ts';
@@ -27,6 +27,11 @@ export type ToPlane =
     }
   /** Replaces the servers of one backend. Servers no longer in it are gone: work still on them is cut. */
   | { readonly type: 'servers'; readonly set: ServerSet }
+  /**
+   * Changes the servers of one backend, and says nothing of the others, however many there are. A plane that does not
+   * know the servers which it changes answers `missed`.
+   */
+  | { readonly type: 'change'; readonly change: ServerChange }
   /** Asks for one `counters` message with the same id. */
   | { readonly type: 'collect'; readonly id: number }
   /**
@@ -52,6 +57,8 @@ export type FromPlane =
       /** Of the set by which it was draining then. */
       readonly revision: number;
     }
+  /** The plane needs the whole set of a backend: it has missed a change. Said once until it has it. */
+  | { readonly type: 'missed'; readonly backend: string }
   /** Live traffic met a fault of a server; at most a few a second per server and code. */
   | {
       readonly type: 'trouble';
@@ -63,6 +70,9 @@ export type FromPlane =
   | { readonly type: 'counters'; readonly id: number; readonly counters: PlaneCounters }
   /** The answer to `drain`: everything has ended; `cut` counts what the deadline had to end. */
   | { readonly type: 'drained'; readonly cut: number };
+
+/** What a plane says without being asked. */
+export type PlaneNews = Extract<FromPlane, { type: 'idle' | 'missed' | 'trouble' }>;
 
 export interface Listening {
   readonly frontend: string;

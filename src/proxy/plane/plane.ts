@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import type { ServerSet } from '../../balance/server.ts';
+import type { ServerChange, ServerSet } from '../../balance/server.ts';
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -27,6 +27,9 @@ interface Site {
 
 /** How long connections that wait may go on being accepted when the plane is to end, ms: more may come all the time. */
 const ACCEPT_WAITING_MS = 250;
+
+/** How long tunnels may take to close at the deadline, ms: a little longer than the relay takes at most. */
+const CLOSE_WITHIN_MS = 600;
 
 export interface PlaneOptions {
   readonly channel: PlaneEnd;
@@ -54,8 +57,10 @@ export class Plane implements PlaneContext, DoorHost {
   readonly #unsubscribe: Cancel;
   readonly #sites = new Map<string, Site>();
   readonly #backends = new Map<string, LiveBackend>();
-  /** Of the last set of each backend. */
+  /** Of the servers of each backend, as they are known. */
   readonly #revisions = new Map<string, number>();
+  /** Backends of which a change was missed, until their whole set is there. */
+  readonly #missed = new Set<string>();
   /** Sites and backends that a reload took away, while they finish what they have. */
   readonly #retired = new Set<Site>();
   readonly #retiredBackends = new Set<LiveBackend>();
@@ -121,6 +126,7 @@ export class Plane implements PlaneContext, DoorHost {
     this.#draining = true;
     this.#unsubscribe();
     this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
+    for (const socket of this.#encrypted) socket.destroy();
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.closeIdle();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
@@ -133,6 +139,8 @@ export class Plane implements PlaneContext, DoorHost {
         return this.#configure(message);
       case 'servers':
         return this.#setServers(message.set);
+      case 'change':
+        return this.#changeServers(message.change);
       case 'collect':
         return this.#channel.post({ type: 'counters', id: message.id, counters: this.#counters() });
       case 'drain':
@@ -189,6 +197,10 @@ export class Plane implements PlaneContext, DoorHost {
         },
         trouble: ({ id: server }, { code, message }) =>
           this.#channel.post({ type: 'trouble', backend, server, code, message }),
+        cut: ({ name: server }, cut) => {
+          const message = `server ${backend}/${server} is gone before its work was done: ${cut} cut`;
+          this.log.warn({ backend, server, cut }, message);
+        },
       },
     });
   }
@@ -230,6 +242,7 @@ export class Plane implements PlaneContext, DoorHost {
   #retireBackend(live: LiveBackend): void {
     this.#backends.delete(live.name);
     this.#revisions.delete(live.name);
+    this.#missed.delete(live.name);
     this.#retiredBackends.add(live);
     live.closeIdle();
     const longest = Math.max(0, ...live.config.servers.map(({ drain }) => drain));
@@ -244,9 +257,22 @@ export class Plane implements PlaneContext, DoorHost {
   #setServers(set: ServerSet): void {
     const live = this.#backends.get(set.backend);
     if (!live) return;
+    this.#missed.delete(set.backend);
     // Before, for it may report at once.
     this.#revisions.set(set.backend, set.revision);
     live.setServers(set.servers);
+  }
+
+  #changeServers({ backend, revision, since, servers, gone }: ServerChange): void {
+    const live = this.#backends.get(backend);
+    if (!live || this.#missed.has(backend)) return;
+    if (this.#revisions.get(backend) !== since) {
+      this.#missed.add(backend);
+      this.#channel.post({ type: 'missed', backend });
+      return;
+    }
+    this.#revisions.set(backend, revision);
+    live.changeServers(servers, gone);
   }
 
   #counters() {
@@ -264,14 +290,22 @@ export class Plane implements PlaneContext, DoorHost {
     await this.#acceptWaiting();
     this.#doors.close();
     for (const { acceptor } of this.#sites.values()) acceptor.drain(this.#closeSpread);
+    await this.#emptied(withinMs);
+    const cut = this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
+    // What is closed rather than cut still has a little to say.
+    if (cut > 0) await this.#emptied(CLOSE_WITHIN_MS);
+    for (const socket of this.#encrypted) socket.destroy();
+    this.#channel.post({ type: 'drained', cut });
+  }
+
+  /** Resolves once no connection is left, or that much later. */
+  async #emptied(withinMs: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const cancel = this.clock.after(withinMs, resolve);
     this.#timers.add(cancel);
     await Promise.race([this.#connections.allClosed(), late]);
     cancel();
     this.#timers.delete(cancel);
-    const cut = this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
-    this.#channel.post({ type: 'drained', cut });
   }
 
   /**
@@ -295,7 +329,6 @@ export class Plane implements PlaneContext, DoorHost {
     let cut = 0;
     for (const { acceptor } of [...this.#sites.values(), ...this.#retired]) cut += acceptor.cut(reason);
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.cut(reason);
-    for (const socket of this.#encrypted) socket.destroy();
     return cut;
   }
 }

@@ -9,6 +9,8 @@ export interface Place {
   readonly tried: ReadonlySet<string>;
   /** The only server it may go to. */
   readonly stay: string | undefined;
+  /** What it is hashed by. */
+  readonly key?: number | undefined;
   resolve(lease: Lease): void;
   reject(reason: VaneError): void;
 }
@@ -27,11 +29,7 @@ export class WaitQueue {
   }
 
   /** @param timeout ms until it is turned away with what `late` returns; 0: waits as long as it takes */
-  join(
-    want: { readonly tried: ReadonlySet<string>; readonly stay: string | undefined },
-    timeout: number,
-    late: () => VaneError,
-  ): Waiting {
+  join(want: Pick<Place, 'tried' | 'stay' | 'key'>, timeout: number, late: () => VaneError): Waiting {
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     const place: Place = { ...want, since: this.#clock.now(), resolve, reject };
     const leave = (reason: VaneError) => {

@@ -1,3 +1,4 @@
+import { serverId } from '../../balance/server.ts';
 import type { HttpAccessEntry } from '../access-entry.ts';
 import type { RefusedRequest } from '../lanes/host.ts';
 import type { Exchange } from '../lanes/lane.ts';
@@ -26,7 +27,7 @@ export function httpEntry(
     frontend: frontend.name,
     backend: backend?.name ?? frontend.name,
     server: lease?.server.name ?? '<NOSRV>',
-    serverId: lease?.server.id,
+    serverId: lease && serverId(lease.server.address, lease.server.port),
     bytesRead: bytesOut,
     bytesUploaded: bytesIn,
     termination: record.termination,

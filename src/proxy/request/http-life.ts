@@ -6,6 +6,7 @@ import type { Lease, Waiting } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import { sameServerWait } from '../plane/same-server-wait.ts';
 import { failureAnswer } from './answers.ts';
+import { hashKey } from './hash-key.ts';
 import { httpEntry } from './http-entry.ts';
 import { type HttpSite, newHttpRecord } from './http-record.ts';
 import { type Attempter, LeasedAttempt, type Work } from './leased-attempt.ts';
@@ -119,9 +120,15 @@ export class HttpLife implements Attempter {
     record.phase = 'connect';
     record.connectMs = undefined;
     record.responseMs = undefined;
-    const got = work.backend.acquire({ tried: this.#tried, stay: this.#stay });
+    const want = { tried: this.#tried, stay: this.#stay, key: this.#key(work) };
+    const got = work.backend.acquire(want, now);
     if ('leave' in got) void this.#wait(work, got, now);
     else this.#attempt(work, got, now);
+  }
+
+  #key({ backend }: Work): number | undefined {
+    const { client, head } = this.#exchange;
+    return hashKey(backend.config.balance, client.address, head);
   }
 
   async #wait(work: Work, { lease, leave }: Waiting, since: number): Promise<void> {

@@ -22,7 +22,6 @@ export interface Attempter {
 export class LeasedAttempt implements Attempt {
   readonly work: Work;
   readonly lease: Lease;
-  /** Clock ms; of the first one where this one repeats it over a new connection. */
   readonly startedAt: number;
   readonly fresh: boolean;
   cancel: ((reason: VaneError) => void) | undefined;
@@ -52,6 +51,10 @@ export class LeasedAttempt implements Attempt {
 
   get headers(): readonly string[] {
     return this.work.outgoing.headers;
+  }
+
+  get vetted(): boolean {
+    return this.work.outgoing.vetted;
   }
 
   get timeout(): Attempt['timeout'] {

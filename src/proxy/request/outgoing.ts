@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly target: string;
   /** End-to-end fields only. */
   readonly headers: readonly string[];
+  /** No rule has put anything into target and headers. */
+  readonly vetted: boolean;
 }
 
 /** Applies a frontend's rules and options to a request: what goes to servers, or the answer that a rule gives. */
@@ -28,5 +30,6 @@ export function outgoing(
   if (ruled.kind === 'answer') return ruled;
   const headers = endToEndHeaders(ruled.head.headers);
   if (forwardfor) headers.push('X-Forwarded-For', client.address);
-  return { kind: 'serve', head: ruled.head, target: originForm(ruled.head), headers };
+  const vetted = ruled.head.headers === told && ruled.head.target === head.target;
+  return { kind: 'serve', head: ruled.head, target: originForm(ruled.head), headers, vetted };
 }

@@ -1,5 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net';
 import type { AclTest, Condition, Term } from '../../config/runtime/rules.ts';
+import { inNetworks } from '../../core/networks.ts';
 import type { RequestHead } from '../lanes/lane.ts';
 import { octets } from './octets.ts';
 
@@ -41,14 +41,8 @@ function compileTest(test: AclTest): Predicate {
 }
 
 function compileNetworks({ patterns }: AclTest): Predicate {
-  const networks = new BlockList();
-  for (const pattern of patterns) {
-    const [address = '', bits] = pattern.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (bits === undefined) networks.addAddress(address, family);
-    else networks.addSubnet(address, Number(bits), family);
-  }
-  return ({ src }) => src !== '' && networks.check(src, isIPv6(src) ? 'ipv6' : 'ipv4');
+  const matches = inNetworks(patterns);
+  return ({ src }) => matches(src);
 }
 
 /** HAProxy's match methods (section 7.1.3). An empty value is a value; no value at all matches nothing. */

@@ -5,6 +5,7 @@ import type { Side } from '../lanes/turn-timer.ts';
 import { cut } from './cut.ts';
 import { passOn } from './pass-on.ts';
 import { SocketReader } from './socket-reader.ts';
+import { goingAway, WebSocketFrames } from './web-socket-frames.ts';
 
 export interface RelayOptions {
   readonly client: Socket;
@@ -15,6 +16,8 @@ export interface RelayOptions {
   readonly clock: Clock;
   /** Milliseconds of silence in both directions allowed; 0: no limit. */
   readonly idle: number;
+  /** What is said is frames of WebSocket, so that it can be told when one is whole. */
+  readonly webSocket?: boolean;
 }
 
 export interface RelayEnd {
@@ -31,6 +34,12 @@ export interface Relay {
   readonly bytesToClient: number;
   /** Ends both sides now, by a reset. */
   cut(reason: VaneError): void;
+  /**
+   * Ends both sides in order: what was read is passed on, and then each is told by a FIN, and on a WebSocket by a close
+   * frame before it, 1001 (going away), behind the frame that is under way. A side that does not end within
+   * {@link CLOSE_MS} is not waited for; if it has only a part of what was being said, it learns of that by a reset.
+   */
+  close(reason: VaneError): void;
 }
 
 /**
@@ -53,12 +62,18 @@ export function relay(options: RelayOptions): Relay {
  */
 const LINGER_MS = 5_000;
 
+/** How long both sides may take to end when they are told to, ms. */
+const CLOSE_MS = 500;
+
 /** One direction. */
 interface Way {
   readonly from: Socket;
   readonly to: Socket;
   readonly toward: Side;
+  readonly frames: WebSocketFrames | undefined;
   bytes: number;
+  /** Its taker has been told that nothing more comes. */
+  ended: boolean;
 }
 
 class SocketRelay implements Relay {
@@ -73,17 +88,21 @@ class SocketRelay implements Relay {
   /** Whoever has to say something next. Nobody has asked the server anything yet. */
   #turn: Side = 'client';
   #failure: VaneError | undefined;
+  /** Both sides are being told to end. */
+  #closing = false;
   #over = false;
 
-  constructor({ client, server, fromClient, fromServer, clock, idle }: RelayOptions) {
+  constructor({ client, server, fromClient, fromServer, clock, idle, webSocket = false }: RelayOptions) {
     const { promise, resolve } = Promise.withResolvers<RelayEnd>();
     this.ended = promise;
     this.#resolve = resolve;
     this.#clock = clock;
     this.#idle = idle;
     this.#last = clock.now();
-    this.#toServer = { from: client, to: server, toward: 'server', bytes: 0 };
-    this.#toClient = { from: server, to: client, toward: 'client', bytes: 0 };
+    const frames = () => (webSocket ? new WebSocketFrames() : undefined);
+    const fresh = { bytes: 0, ended: false };
+    this.#toServer = { from: client, to: server, toward: 'server', frames: frames(), ...fresh };
+    this.#toClient = { from: server, to: client, toward: 'client', frames: frames(), ...fresh };
     this.#listen(this.#toServer);
     this.#listen(this.#toClient);
     this.#arm();
@@ -101,6 +120,28 @@ class SocketRelay implements Relay {
 
   cut(reason: VaneError): void {
     this.#finish(reason);
+  }
+
+  close(reason: VaneError): void {
+    if (this.#over || this.#closing) return;
+    this.#closing = true;
+    this.#failure ??= reason;
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#clock.after(CLOSE_MS, () => this.#finish(this.#failure, true));
+    for (const way of [this.#toServer, this.#toClient]) {
+      if (way.frames?.between !== false) this.#tellEnd(way);
+    }
+    this.#finishIfComplete();
+  }
+
+  /** Says that nothing more comes; what its sender still says is read and dropped, so that nobody is reset. */
+  #tellEnd(way: Way): void {
+    const { from, to, toward, frames } = way;
+    way.ended = true;
+    from.resume();
+    if (to.destroyed || to.writableEnded) return;
+    if (frames && !frames.closed) to.write(goingAway(toward));
+    to.end();
   }
 
   #listen(way: Way): void {
@@ -132,10 +173,14 @@ class SocketRelay implements Relay {
 
   #pass(way: Way, bytes: Buffer): void {
     // Nobody is there to take them any more.
-    if (way.to.destroyed) return;
-    way.bytes += bytes.length;
+    if (way.to.destroyed || way.ended) return;
+    // What is being said when all is to end is said to the end of its frame.
+    const taken = way.frames?.take(bytes, this.#closing) ?? bytes.length;
+    way.bytes += taken;
     this.#moved(way);
-    if (!passOn(way.to, bytes)) way.from.pause();
+    const passed = taken === bytes.length ? bytes : bytes.subarray(0, taken);
+    if (!passOn(way.to, passed)) way.from.pause();
+    if (this.#closing && way.frames?.between === true) this.#tellEnd(way);
   }
 
   #passEnd(way: Way): void {
@@ -161,6 +206,10 @@ class SocketRelay implements Relay {
   }
 
   #linger(taker: Socket): void {
+    if (this.#closing) {
+      this.#finishIfComplete();
+      return;
+    }
     this.#idle = this.#idle > 0 ? Math.min(this.#idle, LINGER_MS) : LINGER_MS;
     this.#last = this.#clock.now();
     this.#arm();
@@ -195,7 +244,8 @@ class SocketRelay implements Relay {
     // The listeners stay: they die with the sockets.
     for (const way of [this.#toServer, this.#toClient]) {
       // A taker learns by a reset that there was more to come. One that has all is closed.
-      const hasAll = way.to.writableLength === 0 && (gently || way.from.readableEnded);
+      const told = gently && (!this.#closing || way.ended);
+      const hasAll = way.to.writableLength === 0 && (told || way.from.readableEnded);
       if (hasAll) way.to.destroy();
       else cut(way.to);
     }

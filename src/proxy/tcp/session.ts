@@ -6,6 +6,7 @@ import { countWork } from '../plane/count.ts';
 import type { Lease, LeaseOutcome } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import { sameServerWait } from '../plane/same-server-wait.ts';
+import { hashKey } from '../request/hash-key.ts';
 import { watchClient } from './client-watch.ts';
 import { relay } from './relay.ts';
 import { tcpEntry } from './tcp-entry.ts';
@@ -111,7 +112,8 @@ export class TcpSession {
     if (this.#stopped) throw this.#stopped;
     const queuedBefore = record.queuedMs ?? 0;
     const since = clock.now();
-    const got = backend.acquire({ tried: this.#tried, stay });
+    const key = hashKey(backend.config.balance, record.client.address, undefined);
+    const got = backend.acquire({ tried: this.#tried, stay, key });
     let lease: Lease;
     if ('leave' in got) {
       record.phase = 'queue';
@@ -151,9 +153,9 @@ export class TcpSession {
     this.#unwatch();
     const idle = backend.config.timeout.tunnel || frontend.config.timeout.tunnel;
     const moving = relay({ client: this.#client, server, clock, idle });
-    const cut: Stop = (reason) => moving.cut(reason);
-    lease.onCancel = cut;
-    const end = await this.#interruptible(cut, () => moving.ended);
+    const close: Stop = (reason) => moving.close(reason);
+    lease.onCancel = close;
+    const end = await this.#interruptible(close, () => moving.ended);
     record.error = end.error;
     record.bytesToServer = end.bytesToServer;
     record.bytesToClient = end.bytesToClient;

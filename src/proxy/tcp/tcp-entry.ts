@@ -1,3 +1,4 @@
+import { serverId } from '../../balance/server.ts';
 import type { TcpAccessEntry } from '../access-entry.ts';
 import { termination } from '../request/termination.ts';
 import type { TcpRecord, TcpSite } from './tcp-record.ts';
@@ -19,7 +20,7 @@ export function tcpEntry(
     frontend: frontend.name,
     backend: backend?.name ?? frontend.name,
     server: lease?.server.name ?? '<NOSRV>',
-    serverId: lease?.server.id,
+    serverId: lease && serverId(lease.server.address, lease.server.port),
     bytesRead: record.bytesToClient,
     bytesUploaded: record.bytesToServer,
     termination: termination(error, phase),

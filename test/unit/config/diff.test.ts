@@ -95,6 +95,11 @@ describe('diff of two configurations', () => {
     ],
     [
       'resolvers:',
+      'registry: { datacenters: { dc2: { http: "http://127.0.0.1:1", token: secret } } }\nresolvers:',
+      [{ kind: 'setting', path: 'registry.datacenters' }],
+    ],
+    [
+      'resolvers:',
       'registry: { dns: off }\nresolvers:',
       [
         {
@@ -145,6 +150,7 @@ describe('diff of two configurations', () => {
       ],
       ...[
         'registry: { script-checks: api }',
+        'registry: { docker-host: "unix:///d.sock" }',
         'registry: off',
         'defaults: { retries: 1 }',
         'defaults: { mode: tcp }',

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseBind, parseHost, parseHostPort, parseNetwork } from '../../../src/config/address.ts';
-import { parseBalance } from '../../../src/config/balance-line.ts';
+import { parseBalance, parseHashType } from '../../../src/config/balance-line.ts';
 import { parseBindLine } from '../../../src/config/bind-line.ts';
 import { parseCheck } from '../../../src/config/check-line.ts';
 import { parseDuration } from '../../../src/config/duration.ts';
+import { parseMaxRemoval, parseOnEmpty, parsePercent } from '../../../src/config/guard-lines.ts';
 import { didYouMean, editDistance } from '../../../src/config/nearest.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, parseOption } from '../../../src/config/options.ts';
 import type { Parsed } from '../../../src/config/parsed.ts';
@@ -218,11 +219,47 @@ describe('balance', () => {
     ['leastconn', { kind: 'leastconn' }],
     ['random', { kind: 'random', draws: 2 }],
     ['random(3)', { kind: 'random', draws: 3 }],
+    ['static-rr', { kind: 'static-rr' }],
+    ['first', { kind: 'first' }],
+    ['peak-ewma', { kind: 'peak-ewma' }],
+    ['source', { kind: 'hash', by: { kind: 'source' } }],
+    ['uri', { kind: 'hash', by: { kind: 'uri', whole: false, len: 0, depth: 0 } }],
+    ['uri depth 2 whole  len 30', { kind: 'hash', by: { kind: 'uri', whole: true, len: 30, depth: 2 } }],
+    ['url_param user', { kind: 'hash', by: { kind: 'url_param', name: 'user' } }],
+    ['hdr(X-User)', { kind: 'hash', by: { kind: 'hdr', name: 'x-user' } }],
   ])('%s', (text, expected) => expect(outcome(parseBalance(text))).toEqual(expected));
 
-  test.each(['source', 'roundrobin(2)', 'random(0)', 'random()', 'random(101)', ''])(
+  test.each([
+    'roundrobin(2)',
+    'roundrobin 2',
+    'random(0)',
+    'random()',
+    'random(101)',
+    'uri len',
+    'uri len 0',
+    'uri long',
+    'url_param',
+    'url_param a b',
+    'hdr',
+    'hdr()',
+    'hdr(a b)',
+    'rdp-cookie',
+    '',
+  ])('%j is refused', (text) => expect(parseBalance(text).ok).toBe(false));
+});
+
+describe('hash-type', () => {
+  test.each([
+    ['map-based', { type: 'map-based', function: 'sdbm', avalanche: false }],
+    ['consistent', { type: 'consistent', function: 'sdbm', avalanche: true }],
+    ['consistent sdbm', { type: 'consistent', function: 'sdbm', avalanche: false }],
+    ['map-based  crc32 avalanche', { type: 'map-based', function: 'crc32', avalanche: true }],
+    ['map-based avalanche', { type: 'map-based', function: 'sdbm', avalanche: true }],
+  ])('%s', (text, expected) => expect(outcome(parseHashType(text))).toEqual(expected));
+
+  test.each(['', 'ketama', 'consistent wt6', 'consistent crc32 more', 'map-based avalanche avalanche'])(
     '%j is refused',
-    (text) => expect(parseBalance(text).ok).toBe(false),
+    (text) => expect(parseHashType(text).ok).toBe(false),
   );
 });
 
@@ -277,4 +314,36 @@ describe('suggestions', () => {
       }),
     );
   });
+});
+
+describe('what guards a name', () => {
+  test.each([
+    ['drain', 'drain'],
+    [' keep ', 'keep'],
+    ['keep-for 5m', { keepFor: 300_000 }],
+    ['keep-for', 'expected drain, keep, or keep-for and a duration, such as "keep-for 5m"'],
+    ['keep 5m', 'expected drain, keep, or keep-for and a duration, such as "keep-for 5m"'],
+    ['keep-for 0', 'must be at least 1ms: 0 would be no time at all'],
+  ])('on-empty %j', (text, expected) => expect(outcome(parseOnEmpty(text))).toEqual(expected));
+
+  test.each([
+    ['50%', { amount: { percent: 50 }, per: 10_000 }],
+    [3, { amount: { count: 3 }, per: 10_000 }],
+    ['3', { amount: { count: 3 }, per: 10_000 }],
+    ['100%  per 30s', { amount: { percent: 100 }, per: 30_000 }],
+    ['101%', 'must be at most 100%'],
+    ['0%', 'must be at least 1: else no server could ever go'],
+    ['50% per 0', 'must be at least 1ms: 0 would be no time at all'],
+    ['half', expect.stringContaining('expected a share or a number of servers')],
+    ['50% in 3s', expect.stringContaining('expected a share or a number of servers')],
+    [1.5, expect.stringContaining('expected a share or a number of servers')],
+  ])('max-removal %j', (text, expected) => expect(outcome(parseMaxRemoval(text))).toEqual(expected));
+
+  test.each([
+    ['50%', 50],
+    [0, 0],
+    ['100', 100],
+    ['101%', expect.stringContaining('expected a share from 0% to 100%')],
+    [-1, expect.stringContaining('expected a share from 0% to 100%')],
+  ])('panic-threshold %j', (text, expected) => expect(outcome(parsePercent(text))).toEqual(expected));
 });

@@ -49,6 +49,7 @@ describe('the process', () => {
     // The configuration it was started with is no reload.
     expect(values(families, 'vane_reloads_total')).toEqual(['taken 2', 'refused 1']);
     expect(values(families, 'vane_workers')).toEqual([' 2']);
+    expect(values(families, 'vane_workers_draining')).toEqual([' 3']);
     expect(values(families, 'vane_worker_restarts_total')).toEqual([' 5']);
     expect(values(families, 'vane_access_log_dropped_total')).toEqual([' 17']);
     expect(values(families, 'vane_registry_store_up')).toEqual([' 0']);
@@ -181,6 +182,7 @@ describe('a backend', () => {
   test('has what HAProxy lacks', async () => {
     const families = await scrape();
     expect(values(families, 'vane_no_server_total')).toEqual(['web 191']);
+    expect(values(families, 'vane_drain_cut_total')).toEqual(['web 173']);
     expect(values(families, 'vane_drains_total')).toEqual([
       'web,started 201',
       'web,finished 202',
@@ -260,7 +262,6 @@ describe('a server', () => {
       idle_connections_current: 171,
       used_connections_current: 172,
     });
-    expect(values(families, 'vane_drain_cut_total')).toEqual(['web,web-1 173']);
     const status = families.get('haproxy_server_status')?.series[0];
     expect(Object.keys(status?.labels ?? {})).toEqual(['proxy', 'server', 'state']);
   });
@@ -406,10 +407,13 @@ describe('a scrape', () => {
 
 describe('a filter', () => {
   test.each([
-    ['global', /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry)|process|nodejs)(?:_|$)/],
+    [
+      'global',
+      /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry|datacenter)|process|nodejs)(?:_|$)/,
+    ],
     ['frontend', /^(?:haproxy_frontend|vane_tls)_/],
-    ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains|mysql|no_server|request))_/],
-    ['server', /^(?:haproxy_server|vane_drain_cut|vane_mysql_server)_/],
+    ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains?|mysql|no_server|panics?|request))(?:_|$)/],
+    ['server', /^(?:haproxy_server|vane_mysql_server)_/],
   ] as const)('for scope %s leaves only its families', async (scope, expected) => {
     const families = await scrape(systemView(), only(scope));
     expect(families.size).toBeGreaterThan(0);
@@ -482,3 +486,20 @@ function numbers(
       ),
   );
 }
+
+test('resolvers are told in HAProxy’s metrics by nameserver, and in Vane’s by what is followed in a Consul', async () => {
+  const families = await scrape(systemView(), only('resolver'));
+  const told = [...families].map(([name, { type }]) => [name, type, ...values(families, name)].join(' '));
+  const names =
+    'sent send_error valid update cname cname_error any_err nx timeout refused other invalid too_big truncated outdated';
+  expect(told.slice(0, 15)).toEqual(
+    names.split(' ').map((name, i) => `haproxy_resolver_${name} gauge corp,ns1 ${281 + i}`),
+  );
+  expect(told.slice(15)).toEqual([
+    'vane_resolver_up gauge corp,service web 1',
+    'vane_resolver_index gauge corp,service web 7',
+    'vane_resolver_age_seconds gauge corp,service web 1.5',
+    'vane_resolver_fallback gauge corp,service web 0',
+    'vane_resolver_failures_total counter corp,service web 2',
+  ]);
+});

@@ -4,6 +4,7 @@ import type {
   BackendView,
   FrontendView,
   NameView,
+  ResolverView,
   ServerView,
   SystemView,
 } from '../../../src/control/view.ts';
@@ -86,13 +87,14 @@ export function serverView(changes: ServerChanges = {}): ServerView {
       tier: 0,
       backup: changes.backup ?? false,
       maxconn: changes.maxconn ?? 0,
+      rank: 0,
       admission: state.work === 'open' ? 'open' : 'draining',
     },
     state,
     counters:
       counters === 'none'
         ? undefined
-        : { ...WORK, id, idleConnections: 171, usedConnections: 172, drainCut: 173, ...counters },
+        : { ...WORK, id, idleConnections: 171, usedConnections: 172, ...counters },
     check: changes.check && checkFacts(changes.check),
     downs: changes.downs ?? 0,
     downtime: changes.downtime ?? 0,
@@ -127,6 +129,7 @@ function checkFacts(changes: Partial<ServerCheckFacts>): ServerCheckFacts {
     desc: 'Layer4 check passed',
     info: '',
     why: '',
+    row: 1,
     failures: 0,
     downs: 0,
     ...changes,
@@ -142,6 +145,9 @@ export function nameView(changes: Partial<NameView> = {}): NameView {
     error: undefined,
     results: { ok: 181, empty: 182, failed: 183 },
     kept: false,
+    held: 0,
+    stale: false,
+    hint: false,
     ...changes,
   };
 }
@@ -164,6 +170,7 @@ export function backendView(changes: BackendChanges = {}): BackendView {
       name,
       mode,
       noServer: 191,
+      drainCut: 173,
       duration: { buckets: new Array(DURATION_BOUNDS.length + 1).fill(2), sum: 99.5, count: 30 },
       servers: [],
       ...changes.counters,
@@ -175,6 +182,7 @@ export function backendView(changes: BackendChanges = {}): BackendView {
     servers,
     names,
     drains: { started: 201, finished: 202, expired: 203, cancelled: 204 },
+    panic: { active: false, since: AT - 12_345, entered: 205 },
   };
 }
 
@@ -224,6 +232,16 @@ export function mysqlVipView(changes: Partial<MysqlVipView> = {}): MysqlVipView 
   };
 }
 
+export function resolverView(): ResolverView {
+  const counters = {
+    ...{ sent: 281, sendError: 282, valid: 283, update: 284, cname: 285, cnameError: 286, anyErr: 287 },
+    ...{ nx: 288, timeout: 289, refused: 290, other: 291, invalid: 292, tooBig: 293, truncated: 294 },
+    outdated: 295,
+  };
+  const watch = { name: 'service web', up: true, index: 7, failures: 2, age: 1500, fallback: false };
+  return { id: 'corp', nameservers: [{ name: 'ns1', counters }], watches: [watch] };
+}
+
 export function systemView(changes: Partial<SystemView> = {}): SystemView {
   return {
     at: AT,
@@ -237,12 +255,14 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
       connections: 211,
       stopping: false,
       reloads: { taken: 3, refused: 1 },
-      workers: { running: 2, restarts: 5 },
+      workers: { running: 2, draining: 3, restarts: 5 },
       storing: { works: false, failures: 3 },
+      datacenters: [{ name: 'dc2', up: false, failures: 4, stale: 5, age: 6_000 }],
     },
     frontends: [frontendView()],
     backends: [backendView()],
     mysqlVips: [],
+    resolvers: [resolverView()],
     ...changes,
   };
 }

@@ -81,7 +81,7 @@ export function serverSnapshot(name: string, changes: Partial<ServerSnapshot> = 
   const address = changes.address ?? '10.0.0.1';
   const port = changes.port ?? name.codePointAt(0) ?? 0;
   const plain = { name, address, port, weight: 1, tier: 0, backup: false, maxconn: 0 };
-  return { id: serverId(address, port), ...plain, admission: 'open', ...changes };
+  return { id: serverId(address, port), ...plain, rank: 0, admission: 'open', ...changes };
 }
 
 export const CLIENT: ClientAddress = {

@@ -47,7 +47,7 @@ export class ServerAttempt {
   constructor(attempt: Attempt, site: AttemptSite) {
     this.#attempt = attempt;
     this.#site = site;
-    this.#startedAt = site.clock.now();
+    this.#startedAt = attempt.startedAt;
     const limits = { client: site.clientTimeout, server: attempt.timeout.server };
     this.#timer = new TurnTimer(site.clock, limits, (side) => this.#stalled(side));
     this.#upload = new Upload(site.incoming, site.reply, site.head.bodyless, () => this.#moved());
@@ -65,9 +65,9 @@ export class ServerAttempt {
     return this.#outcome.promise;
   }
 
-  /** Ends it now; an answer that has begun breaks off for the client. */
+  /** Ends it now; an answer that has begun breaks off for the client, and a tunnel is closed. */
   cancel(reason: VaneError): void {
-    if (this.#tunnel) this.#tunnel.cut(reason);
+    if (this.#tunnel) this.#tunnel.close(reason);
     else this.#fail(reason);
   }
 

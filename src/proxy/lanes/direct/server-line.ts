@@ -76,7 +76,12 @@ export class ServerLine {
     this.socket.off('drain', this.#onDrain);
   }
 
-  readonly #onData = (bytes: Buffer) => this.user?.onData(bytes);
+  readonly #onData = (bytes: Buffer) => {
+    const user = this.#user;
+    // Whatever this is, it is no answer to a request that has not gone out yet.
+    if (this.out.unsent) user?.onBroken('it spoke before it was asked');
+    else user?.onData(bytes);
+  };
   readonly #onEnd = () => this.user?.onEnd();
   readonly #onClose = () => this.user?.onBroken('closed');
   readonly #onDrain = () => this.user?.onDrain();

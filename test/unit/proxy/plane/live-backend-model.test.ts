@@ -21,7 +21,7 @@ const server: fc.Arbitrary<ServerSnapshot> = fc
   .map(({ name, ...rest }) => serverSnapshot(name, rest));
 
 type Step =
-  | { readonly kind: 'servers'; readonly servers: readonly ServerSnapshot[] }
+  | { readonly kind: 'servers'; readonly servers: readonly ServerSnapshot[]; readonly whole: boolean }
   | { readonly kind: 'acquire'; readonly tried: readonly string[]; readonly stay: string | undefined }
   | { readonly kind: 'done'; readonly pick: number }
   | { readonly kind: 'leave'; readonly pick: number }
@@ -31,8 +31,8 @@ const step = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .uniqueArray(server, { selector: ({ id }) => id, maxLength: 3 })
-      .map((servers): Step => ({ kind: 'servers', servers })),
+      .tuple(fc.uniqueArray(server, { selector: ({ id }) => id, maxLength: 3 }), fc.boolean())
+      .map(([servers, whole]): Step => ({ kind: 'servers', servers, whole })),
   },
   { weight: 3, arbitrary: fc.constant<Step>({ kind: 'acquire', tried: [], stay: undefined }) },
   fc
@@ -69,7 +69,7 @@ class Scene {
       {
         clock: this.clock,
         random: () => 0,
-        events: { idle: ({ id }) => this.idle.push(id), trouble: () => {} },
+        events: { idle: ({ id }) => this.idle.push(id), trouble: () => {}, cut: () => {} },
       },
     );
   }
@@ -82,9 +82,10 @@ class Scene {
   apply(step: Step): void {
     switch (step.kind) {
       case 'servers':
-        this.servers = step.servers;
         this.idle.length = 0;
-        this.backend.setServers(step.servers);
+        if (step.whole) this.backend.setServers(step.servers);
+        else this.backend.changeServers(step.servers, this.#without(step.servers));
+        this.servers = step.servers;
         break;
       case 'acquire':
         this.#acquire(step);
@@ -106,6 +107,11 @@ class Scene {
       case 'pass':
         this.clock.advance(step.ms);
     }
+  }
+
+  #without(servers: readonly ServerSnapshot[]): readonly string[] {
+    const there = new Set(servers.map(({ id }) => id));
+    return this.servers.map(({ id }) => id).filter((id) => !there.has(id));
   }
 
   get waiting(): readonly Waiter[] {

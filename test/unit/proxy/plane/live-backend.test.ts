@@ -17,12 +17,14 @@ function setUp(servers: readonly ServerSnapshot[] = [A, B, C], changes: Partial<
   const clock = new FakeClock();
   const idle: string[] = [];
   const trouble: string[] = [];
+  const cut: string[] = [];
   const backend = new LiveBackend(backendConfig(changes), {
     clock,
     random: () => 0,
     events: {
       idle: ({ name }) => idle.push(name),
       trouble: ({ name }, { code }) => trouble.push(`${name}: ${code}`),
+      cut: ({ name }, count) => cut.push(`${name}: ${count}`),
     },
   });
   backend.setServers(servers);
@@ -41,7 +43,7 @@ function setUp(servers: readonly ServerSnapshot[] = [A, B, C], changes: Partial<
     );
     return got;
   };
-  return { clock, backend, idle, trouble, ended, leases, wait };
+  return { clock, backend, cut, idle, trouble, ended, leases, wait };
 }
 
 function acquire(backend: LiveBackend, { tried = new Set(), stay }: Partial<Want> = {}): Lease | Waiting {
@@ -349,6 +351,16 @@ describe('servers that go', () => {
     expect(held.cancelled?.code).toBe('SERVER_REMOVED');
   });
 
+  test('tell how much of their work was cut, unless none was', () => {
+    const { backend, cut } = setUp([A, B]);
+    for (let i = 0; i < 3; i++) lease(backend);
+    backend.setServers([C]);
+    expect(cut).toEqual(['a: 2', 'b: 1']);
+    backend.setServers([]);
+    expect(cut).toHaveLength(2);
+    expect(backend.counters().drainCut).toBe(3);
+  });
+
   test('cut each piece of work once, and none that is done', () => {
     const { backend } = setUp([A]);
     const done = lease(backend);
@@ -391,7 +403,8 @@ describe('servers that go', () => {
     const fresh = lease(backend);
     old.done(outcome());
     expect(fresh.cancelled).toBeUndefined();
-    expect(serverRow(backend, A)).toMatchObject({ scur: 1, stot: 1, reqTot: 0, drainCut: 0 });
+    expect(serverRow(backend, A)).toMatchObject({ scur: 1, stot: 1, reqTot: 0 });
+    expect(backend.counters().drainCut).toBe(1);
     // The old one's place is not this one's.
     expect('leave' in acquire(backend)).toBe(true);
   });

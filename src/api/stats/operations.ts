@@ -1,0 +1,108 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { OperatorMode } from '../../balance/state.ts';
+import { isLoopback } from '../../config/address.ts';
+import type { BackendExplanation } from '../../control/explain.ts';
+import { admit } from '../consul/admission.ts';
+import { Refusal } from '../consul/refusal.ts';
+
+/** What is asked of the running process about its servers, and done with them. */
+export interface Operations {
+  readonly backends: () => readonly string[];
+  /** Undefined: there is no such backend. */
+  readonly explain: (backend: string, server: string | undefined) => BackendExplanation | undefined;
+  /** How many servers of that name or address it was done with; undefined: there is no such backend. */
+  readonly operate: (backend: string, server: string, mode: OperatorMode, why: string) => number | undefined;
+}
+
+export interface OperationsAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+const MODES = ['ready', 'drain', 'maint'] as const;
+/** Of what is told of operators and their reasons, characters. */
+const LONGEST_BY = 64;
+const LONGEST_REASON = 200;
+
+/** `GET /explain?backend=NAME`, and `&server=` one by name or address. */
+export function explainAnswer(operations: Operations, query: URLSearchParams): OperationsAnswer {
+  const backend = query.get('backend');
+  const server = query.get('server') ?? undefined;
+  if (backend === null) return said(400, `Which backend? ?backend=${known(operations)}`);
+  const explanation = operations.explain(backend, server);
+  if (!explanation) return noBackend(operations, backend);
+  if (server !== undefined && explanation.servers.length + explanation.departed.length === 0) {
+    return said(404, `backend ${plain(backend)} has no server ${plain(server)}, and had none of late`);
+  }
+  return { status: 200, body: `${JSON.stringify(explanation)}\n`, type: 'application/json' };
+}
+
+/**
+ * Who may operate: a program on this machine that says it sends JSON. Pages in a browser cannot say so without being
+ * asked first whether they may, and nobody answers that.
+ */
+export function operateRefusal(
+  headers: IncomingHttpHeaders,
+  peer: string | undefined,
+  bindHost: string,
+): OperationsAnswer | undefined {
+  try {
+    admit('POST', headers, { bindHost, allowed: undefined });
+  } catch (error) {
+    if (error instanceof Refusal) return said(403, error.message);
+    throw error;
+  }
+  if (!isLoopback((peer ?? '').replace(/^::ffff:/, '')))
+    return said(403, 'Servers are operated from this machine only');
+  if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) {
+    return said(415, 'Expected Content-Type: application/json');
+  }
+  return undefined;
+}
+
+/** `POST /server?backend=NAME&server=NAME` with `{"state": "drain", "by": "alice", "reason": "deploy"}`. */
+export function operateAnswer(
+  operations: Operations,
+  query: URLSearchParams,
+  body: unknown,
+  peer: string | undefined,
+): OperationsAnswer {
+  const [backend, server] = [query.get('backend'), query.get('server')];
+  if (backend === null || server === null) return said(400, 'Which server? ?backend=NAME&server=NAME');
+  const { state, by, reason } = isObject(body) ? body : {};
+  const mode = MODES.find((one) => one === state);
+  if (mode === undefined) return said(400, `Expected {"state": …} with one of ${MODES.join(', ')}`);
+  const who = words(by, LONGEST_BY) || `a client at ${peer ?? 'an unknown address'}`;
+  const because = words(reason, LONGEST_REASON);
+  const why = `${mode} by ${who}${because && `: ${because}`}`;
+  const servers = operations.operate(backend, server, mode, why);
+  if (servers === undefined) return noBackend(operations, backend);
+  if (servers === 0) return said(404, `backend ${plain(backend)} has no server ${plain(server)}`);
+  return { status: 200, body: `${JSON.stringify({ state: mode, servers })}\n`, type: 'application/json' };
+}
+
+function noBackend(operations: Operations, backend: string): OperationsAnswer {
+  return said(404, `no backend is called ${plain(backend)}; there are ${known(operations)}`);
+}
+
+function known({ backends }: Operations): string {
+  return backends().join(', ') || 'none';
+}
+
+function said(status: number, text: string): OperationsAnswer {
+  return { status, body: `${text}\n` };
+}
+
+/** What a client has written, fit for a line. */
+function words(value: unknown, longest: number): string {
+  return typeof value === 'string' ? plain(value).slice(0, longest) : '';
+}
+
+function plain(text: string): string {
+  return text.replace(/\p{C}+/gu, ' ').trim();
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
