@@ -5,7 +5,7 @@ export interface Gathered {
 }
 
 /** So many in a row are enough to wake a reader once for all of them; more would only keep the readers waiting. */
-const MOST = 16;
+const MOST = 64;
 
 let waiting: Gathered[] = [];
 let scheduled = false;

@@ -55,7 +55,7 @@ describe('what is written to connections', () => {
   });
 
   test('goes out at once when enough others have something to say', async () => {
-    const pairs = await Promise.all(Array.from({ length: 16 }, pair));
+    const pairs = await Promise.all(Array.from({ length: 64 }, pair));
     await nextTurn();
     for (const { writer } of pairs) {
       expect(pairs.every(({ socket }) => socket.bytesWritten === 0)).toBe(true);
