@@ -52,6 +52,7 @@ export function catalogOf(rows: readonly Row[]): CatalogReader {
     indexOf: () => 1,
     changed: unused,
     watch: unused,
+    watchChecks: unused,
   };
 }
 

@@ -110,7 +110,11 @@ export class Drill implements AsyncDisposable {
         late: late.length,
         lastLateMs: late.length > 0 ? Math.max(...late) : undefined,
         bar: left.length > 0 ? bar : undefined,
-        note: [note, notes?.get(name) ?? '', ...backAfter.map((ms) => `first good answer ${Math.round(ms)} ms after`)]
+        note: [
+          note,
+          notes?.get(name) ?? '',
+          ...backAfter.map((ms) => `first good answer ${Math.round(ms)} ms after`),
+        ]
           .filter(Boolean)
           .join('; '),
       };

@@ -15,6 +15,8 @@ import { backendConfig, frontendConfig, serverSnapshot } from '../unit/proxy/fix
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+/** Than idle connections age out. */
+const SOONER_MS = 2_500;
 
 let plane: Plane;
 let control: ControlEnd;
@@ -104,11 +106,11 @@ describe.each(['direct', 'compat'] as const)('a server that drains, over the %s 
     await idle.answer();
 
     setServers(server('a', origin.port, { admission: 'draining' }), server('b', spare.port));
-    await eventually(() => expect(held[0]?.socket.destroyed).toBe(true));
+    await eventually(() => expect(held[0]?.socket.destroyed).toBe(true), SOONER_MS);
     expect(held[1]?.socket.destroyed).toBe(false);
     held[1]?.send(OK);
     expect((await used.answer()).line).toBe('HTTP/1.1 200 OK');
-    await eventually(() => expect(held[1]?.socket.destroyed).toBe(true));
+    await eventually(() => expect(held[1]?.socket.destroyed).toBe(true), SOONER_MS);
     for (const one of [idle, used]) {
       one.send(GET);
       expect((await one.answer()).line).toBe('HTTP/1.1 200 OK');

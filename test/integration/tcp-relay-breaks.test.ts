@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
-import { VaneError } from '../../src/core/errors.ts';
 import { relay } from '../../src/proxy/tcp/relay.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
@@ -219,54 +218,6 @@ describe('silence', () => {
     await eventually(() => expect(heard.text).toBe('at last'));
     server.end();
     expect((await moving.ended).error).toBeUndefined();
-  });
-});
-
-describe('a cut', () => {
-  test('resets both sides and says why, once', async () => {
-    const left = await noSocketLeft();
-    const clock = new FakeClock();
-    const { client, server, moving } = await setUp(bench, { clock, idle: 1_000 });
-    const heard = [new Heard(client), new Heard(server)];
-    const reason = new VaneError('SERVER_REMOVED', 'gone');
-    moving.cut(reason);
-    moving.cut(new VaneError('STOPPING', 'late'));
-    expect((await moving.ended).error).toBe(reason);
-    expect(clock.pending).toBe(0);
-    await eventually(() => expect(heard.map((each) => each.error)).toEqual(['ECONNRESET', 'ECONNRESET']));
-    await left();
-  });
-
-  test.each(SIDES)('while the end of the %s is being passed on leaks nothing', async (side) => {
-    const left = await noSocketLeft();
-    const setup = await setUp(bench);
-    const { sender, taker, nearSender } = from(side, setup);
-    const heard = new Heard(taker);
-    const reason = new VaneError('STOPPING', 'enough');
-    // The relay has heard of the end just before: the shutdown of the other socket is under way.
-    nearSender.on('end', () => setup.moving.cut(reason));
-    sender.end('all of it');
-    expect((await setup.moving.ended).error).toBe(reason);
-    await eventually(() => expect(heard).toMatchObject({ text: 'all of it', ended: true }));
-    sender.destroy();
-    taker.destroy();
-    await left();
-  });
-
-  test.each(SIDES)('while bytes of the %s wait is not taken for their end', async (side) => {
-    const left = await noSocketLeft();
-    const setup = await setUp(bench);
-    const { sender, taker, nearSender } = from(side, setup);
-    taker.pause();
-    await sendUntilHeld(side, setup);
-    sender.end();
-    await eventually(() => expect(nearSender.readableEnded).toBe(true));
-    setup.moving.cut(new VaneError('SERVER_REMOVED', 'gone'));
-    const heard = new Heard(taker);
-    taker.resume();
-    await eventually(() => expect(heard).toMatchObject({ error: 'ECONNRESET', ended: false }));
-    sender.destroy();
-    await left();
   });
 });
 

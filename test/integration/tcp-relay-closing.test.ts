@@ -49,6 +49,38 @@ describe('a relay that is closed', () => {
     await left();
   });
 
+  test.each(SIDES)('while the end of the %s is being passed on leaks nothing', async (side) => {
+    const left = await noSocketLeft();
+    const setup = await setUp(bench);
+    const { sender, taker, nearSender } = from(side, setup);
+    const heard = new Heard(taker);
+    // The relay has heard of the end just before: the shutdown of the other socket is under way.
+    nearSender.on('end', () => setup.moving.close(reason));
+    sender.end('all of it');
+    expect((await setup.moving.ended).error).toBe(reason);
+    await eventually(() => expect(heard).toMatchObject({ text: 'all of it', ended: true }));
+    sender.destroy();
+    taker.destroy();
+    await left();
+  });
+
+  test.each(SIDES)('while bytes of the %s wait is not taken for their end', async (side) => {
+    const left = await noSocketLeft();
+    const setup = await setUp(bench);
+    const { sender, taker, nearSender } = from(side, setup);
+    taker.pause();
+    await sendUntilHeld(side, setup);
+    sender.end();
+    await eventually(() => expect(nearSender.readableEnded).toBe(true));
+    setup.moving.close(reason);
+    await setup.moving.ended;
+    const heard = new Heard(taker);
+    taker.resume();
+    await eventually(() => expect(heard).toMatchObject({ error: 'ECONNRESET', ended: false }));
+    sender.destroy();
+    await left();
+  });
+
   test.each(SIDES)('cuts a taker that does not take what the %s has said', async (side) => {
     const left = await noSocketLeft();
     const clock = new FakeClock();

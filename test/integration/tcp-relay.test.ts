@@ -87,7 +87,7 @@ describe('bytes', () => {
     const atServer = new Heard(setup.server);
     setup.client.write('still heard');
     await eventually(() => expect(atServer.text).toBe('still heard'));
-    setup.moving.cut(new VaneError('STOPPING', 'enough'));
+    setup.moving.close(new VaneError('STOPPING', 'enough'));
   });
 });
 

@@ -32,8 +32,6 @@ export interface Relay {
   readonly ended: Promise<RelayEnd>;
   readonly bytesToServer: number;
   readonly bytesToClient: number;
-  /** Ends both sides now, by a reset. */
-  cut(reason: VaneError): void;
   /**
    * Ends both sides in order: what was read is passed on, and then each is told by a FIN, and on a WebSocket by a close
    * frame before it, 1001 (going away), behind the frame that is under way. A side that does not end within
@@ -49,8 +47,8 @@ export interface Relay {
  * goes on (TCP half-close, RFC 9293, section 3.6).
  *
  * Ends with CLIENT_ABORTED or UPSTREAM_CLOSED when a side breaks, CLIENT_TIMEOUT or UPSTREAM_TIMEOUT when nothing
- * moved for too long, or with what it was cut with. Silence ends both sides as HAProxy does, by a FIN; whatever breaks
- * off what was being said, by a reset.
+ * moved for too long, or with what it was closed with. Silence ends both sides as HAProxy does, by a FIN; whatever
+ * breaks off what was being said, by a reset.
  */
 export function relay(options: RelayOptions): Relay {
   return new SocketRelay(options);
@@ -116,10 +114,6 @@ class SocketRelay implements Relay {
 
   get bytesToClient(): number {
     return this.#toClient.bytes;
-  }
-
-  cut(reason: VaneError): void {
-    this.#finish(reason);
   }
 
   close(reason: VaneError): void {

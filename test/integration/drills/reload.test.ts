@@ -6,6 +6,8 @@ import { answeredBy, metricOf, type Places, portOf, startVane } from '../../help
 import { openWebSocket } from '../../helpers/drill-web-sockets.ts';
 import { eventually } from '../../helpers/eventually.ts';
 
+/** How a WebSocket is closed whose server is left by the proxy (RFC 6455, section 7.4.1). */
+const GOING_AWAY = 1001;
 const RELOADS = drillRounds(10);
 
 /** Two configurations that differ in everything a reload can change while the frontend `www` goes on. */
@@ -150,7 +152,7 @@ test('TERM with a WebSocket open ends with 0 once hard-stop-after has passed', d
   const endedAfter = monotonic() - since;
   figure('stop', 'from TERM with a WebSocket open to the end, hard-stop-after 1000, ms', endedAfter);
   expect(endedAfter).toBeGreaterThan(900);
-  expect(await socket.closed).toBeDefined();
+  expect(await socket.closed).toBe(GOING_AWAY);
 });
 
 async function startStoppable(instances: Instances, hardStopMs = HARD_STOP_MS) {

@@ -12,6 +12,8 @@ import { runningWorkers, workerPids } from '../../helpers/drill-workers.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { startProgram } from '../../helpers/program.ts';
 
+/** How a WebSocket is closed whose worker goes (RFC 6455, section 7.4.1). */
+const GOING_AWAY = 1001;
 const WORKERS = 2;
 const RELOADS = drillCount(8, 100);
 const REPLACEMENTS = drillCount(2, 5);
@@ -83,6 +85,8 @@ test(
       const cutAt = Promise.all(sockets.map(({ closed }) => closed.then(() => monotonic())));
       const next = await openWebSockets(vane.port, WEB_SOCKETS);
       lasted.push(Math.min(...(await cutAt)) - since);
+      const codes = new Set(await Promise.all(sockets.map(({ closed }) => closed)));
+      expect([...codes]).toEqual([GOING_AWAY]);
       await said(vane, /workers have been replaced/g, i);
       expect(runningWorkers(vane.output()).filter((pid) => before.includes(pid))).toEqual([]);
       sockets = next;
