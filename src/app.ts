@@ -259,6 +259,7 @@ export class App {
         scriptChecks,
         bind: config.http,
         access: config.access,
+        connectionsPerClient: config.httpConnectionsPerClient,
         warningsFail,
         lenientFields,
         datacenters,

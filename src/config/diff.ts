@@ -40,6 +40,7 @@ const FIXED: readonly (readonly [path: string, read: (config: RuntimeConfig) => 
   ['global.stats', ({ global }) => global.stats],
   ['global.pidfile', ({ global }) => global.pidfile],
   ['registry.http', ({ registry }) => registry?.http],
+  ['registry.http-max-conns-per-client', ({ registry }) => registry?.httpConnectionsPerClient],
   ['registry.dns', ({ registry }) => registry?.dns],
   ['registry.domain', ({ registry }) => registry?.domain],
   ['registry.store', ({ registry }) => registry?.store],

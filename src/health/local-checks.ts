@@ -89,7 +89,10 @@ export class LocalChecks implements Part {
   async start(): Promise<void> {
     const { catalog } = this.#options.registry;
     this.#follow(true);
-    this.#unwatch = catalog.watch({ kind: 'health-node', node: catalog.self }, () => this.#follow(false));
+    this.#unwatch = catalog.watchChecks(catalog.self, (ids) => {
+      if (!ids) return this.#follow(false);
+      for (const id of ids) this.#followOne(id);
+    });
     this.#reaper.start();
   }
 
@@ -132,13 +135,26 @@ export class LocalChecks implements Part {
     for (const check of catalog.nodeChecks(catalog.self).value) {
       if (!check.definition) continue;
       gone.delete(check.id);
-      const owned = this.#owned.get(check.id);
-      const same = owned?.serviceId === check.serviceId && owned.forbidden === this.#forbidden(check);
-      if (same && sameDefinition(owned, check.definition)) continue;
-      if (owned) this.#letGo(check.id);
-      this.#take(check, check.definition, prompt);
+      this.#keep(check, check.definition, prompt);
     }
     for (const id of gone) this.#letGo(id);
+  }
+
+  /** The same for what may have changed alone: there can be very many. */
+  #followOne(id: string): void {
+    const { catalog } = this.#options.registry;
+    const check = catalog.check(catalog.self, id);
+    // Written otherwise, it is told of under that id.
+    if (check?.id === id && check.definition) this.#keep(check, check.definition, false);
+    else this.#letGo(id);
+  }
+
+  #keep(check: Check, definition: CheckDefinition, prompt: boolean): void {
+    const owned = this.#owned.get(check.id);
+    const same = owned?.serviceId === check.serviceId && owned.forbidden === this.#forbidden(check);
+    if (same && sameDefinition(owned, definition)) return;
+    if (owned) this.#letGo(check.id);
+    this.#take(check, definition, prompt);
   }
 
   #take(check: Check, definition: CheckDefinition, prompt: boolean): void {

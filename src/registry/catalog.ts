@@ -1,4 +1,5 @@
 import type { Cancel } from '../core/clock.ts';
+import { CheckWatchers } from './check-watchers.ts';
 import { isAsExpected } from './expectations.ts';
 import { fold } from './fold.ts';
 import { KvIndex, keyTopic, prefixTopic } from './kv-index.ts';
@@ -47,6 +48,7 @@ export class Catalog implements CatalogReader {
   readonly sessions: SessionIndex;
   readonly queries: QueryIndex;
   readonly #topics: Topics;
+  readonly #checkWatchers: CheckWatchers;
   readonly #tables = new Tables();
   #index = 1;
   #nodesIndex = 1;
@@ -69,6 +71,7 @@ export class Catalog implements CatalogReader {
     this.self = options.self;
     this.datacenter = options.datacenter;
     this.#topics = new Topics(options.onListenerError);
+    this.#checkWatchers = new CheckWatchers(options.onListenerError);
     this.kv = new KvIndex(this.#tables.kv);
     this.sessions = new SessionIndex(this.#tables.sessions);
     this.queries = new QueryIndex(this.#tables.queries);
@@ -195,6 +198,10 @@ export class Catalog implements CatalogReader {
     };
   }
 
+  watchChecks(node: string, fn: (ids: ReadonlySet<string> | undefined) => void): Cancel {
+    return this.#checkWatchers.on(node, fn);
+  }
+
   /**
    * Takes in one commit and then tells those it concerns, each once. A commit at or below the present index
    * is one that is known already, and does nothing. Returns what it did to the rows.
@@ -216,6 +223,7 @@ export class Catalog implements CatalogReader {
     }
     this.#index = index;
     this.#topics.emit(touched);
+    this.#checkWatchers.tell(effects);
     return effects;
   }
 
@@ -244,6 +252,7 @@ export class Catalog implements CatalogReader {
     this.sessions.reset(floor);
     this.queries.reset(floor);
     this.#topics.emitAll();
+    this.#checkWatchers.tellAll();
   }
 
   #reflect(effect: Effect, index: number, touched: Set<string>): void {

@@ -74,6 +74,11 @@ export interface CatalogReader {
   changed(query: Query, index: number, signal: AbortSignal): Promise<void>;
   /** Calls `fn` after every commit that moved the query's index; synchronously, so keep it short. */
   watch(query: Query, fn: () => void): () => void;
+  /**
+   * Calls `fn` after every commit that did something to checks of the node, with their ids as they were and are
+   * written; with undefined where any may have changed. Synchronously, so keep it short.
+   */
+  watchChecks(node: string, fn: (ids: ReadonlySet<string> | undefined) => void): () => void;
 }
 
 /** The key/value store. Keys compare exactly, and lists are in their order. */

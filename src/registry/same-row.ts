@@ -19,15 +19,18 @@ function sameValue(a: unknown, b: unknown): boolean {
 }
 
 function sameFields(a: object, b: object, except: ReadonlySet<string>): boolean {
-  const left = fieldsOf(a, except);
-  const right = fieldsOf(b, except);
-  if (left.size !== right.size) return false;
-  for (const [key, value] of left) {
-    if (!right.has(key) || !sameValue(value, right.get(key))) return false;
+  const left = fieldsOf(a);
+  const right = fieldsOf(b);
+  let more = 0;
+  for (const key of Object.keys(left)) {
+    if (left[key] === undefined || except.has(key)) continue;
+    if (!Object.hasOwn(right, key) || !sameValue(left[key], right[key])) return false;
+    more += 1;
   }
-  return true;
+  for (const key of Object.keys(right)) if (right[key] !== undefined && !except.has(key)) more -= 1;
+  return more === 0;
 }
 
-function fieldsOf(row: object, except: ReadonlySet<string>): Map<string, unknown> {
-  return new Map(Object.entries(row).filter(([key, value]) => value !== undefined && !except.has(key)));
+function fieldsOf(row: object): Readonly<Record<string, unknown>> {
+  return row as Readonly<Record<string, unknown>>;
 }

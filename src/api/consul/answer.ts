@@ -4,7 +4,7 @@ export interface Answer {
   /** Names in Go's canonical spelling, as they go out on the wire. */
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined: an empty body without a Content-Type. */
-  readonly content:
+  readonly content: /** A `SharedJson` is sent as it is, never indented. */
     | { readonly json: unknown }
     | { readonly text: string; readonly type: string }
     | { readonly bytes: Uint8Array; readonly type: string }

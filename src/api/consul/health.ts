@@ -1,3 +1,5 @@
+import { RecentMap } from '../../dns/recent-map.ts';
+import { fold } from '../../registry/fold.ts';
 import type { Check } from '../../registry/model.ts';
 import type { CatalogReader, Query, ServiceEntry } from '../../registry/reader.ts';
 import type { Answer } from './answer.ts';
@@ -5,6 +7,7 @@ import { type ApiContext, indexed } from './context.ts';
 import { checkJson, healthEntryJson } from './encode.ts';
 import { filterOf } from './filter.ts';
 import { CHECK, HEALTH_ENTRY } from './filter-shapes.ts';
+import { SharedJson } from './json-bytes.ts';
 import { nodeMetaMatcher, parseBool, tagMatcher } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { type Call, get, type Route } from './route.ts';
@@ -13,8 +16,9 @@ import { readsCheck } from './vet.ts';
 /** https://developer.hashicorp.com/consul/api-docs/health */
 export function healthRoutes(api: ApiContext): readonly Route[] {
   const { catalog } = api.registry;
+  const answers: SharedAnswers = new RecentMap(MOST_SHARED, MOST_SHARED_BYTES);
   return [
-    get('/v1/health/service/', (call) => serviceHealth(api, call)),
+    get('/v1/health/service/', (call) => serviceHealth(api, call, answers)),
     get('/v1/health/connect/', (call) => {
       const service = required(call, 'Missing service name');
       return noneConnected(api, call, { kind: 'health-service', service });
@@ -67,7 +71,15 @@ export function matching(call: Call, entries: readonly ServiceEntry[]): readonly
   );
 }
 
-function serviceHealth(api: ApiContext, call: Call): Promise<Answer> {
+/** Answers that do not depend on who asks, by service and what is left out, with what they were made from. */
+type SharedAnswers = RecentMap<{ readonly entries: readonly ServiceEntry[]; readonly json: SharedJson }>;
+
+const MOST_SHARED = 4_096;
+const MOST_SHARED_BYTES = 8 * 1024 * 1024;
+/** Parameters that make an answer the asker's own. */
+const NARROWING = ['filter', 'tag', 'node-meta', 'pretty'] as const;
+
+function serviceHealth(api: ApiContext, call: Call, answers: SharedAnswers): Promise<Answer> {
   const service = required(call, 'Missing service name');
   const passing = passingOnly(call);
   const keep = filterOf(call.query.get('filter'), HEALTH_ENTRY);
@@ -77,10 +89,28 @@ function serviceHealth(api: ApiContext, call: Call): Promise<Answer> {
     { kind: 'health-service', service },
     () => api.registry.catalog.entries(service),
     (entries) => {
+      if (call.rights.readsService(service) && !NARROWING.some((name) => call.query.has(name))) {
+        return shared(answers, service, entries, passing);
+      }
       const found = readable(call, matching(call, entries)).filter((entry) => keep(healthEntryJson(entry)));
       return (passing ? withoutFailing(found) : found).map(healthEntryJson);
     },
   );
+}
+
+/** The catalog's list is another one after each change of the service, so as long as it is the same, so is the answer. */
+function shared(
+  answers: SharedAnswers,
+  service: string,
+  entries: readonly ServiceEntry[],
+  passing: boolean,
+): SharedJson {
+  const key = `${passing ? 'passing' : 'all'} ${fold(service)}`;
+  const known = answers.get(key);
+  if (known?.entries === entries) return known.json;
+  const json = new SharedJson((passing ? withoutFailing(entries) : entries).map(healthEntryJson));
+  answers.set(key, { entries, json }, json.bytes.length);
+  return json;
 }
 
 function passingOnly(call: Call): boolean {

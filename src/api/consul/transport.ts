@@ -1,9 +1,6 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Answer } from './answer.ts';
-
-const compress = promisify(gzip);
+import { compress, jsonBytes, SharedJson } from './json-bytes.ts';
 
 /** Shorter bodies are not worth compressing (Consul's gzip handler: one packet). */
 const COMPRESS_FROM = 1_400;
@@ -43,7 +40,8 @@ export async function send(
   if (answer.content)
     headers['Content-Type'] = 'json' in answer.content ? 'application/json' : answer.content.type;
   if (wire.endpoint && body.length >= COMPRESS_FROM && acceptsGzip(request.headers['accept-encoding'])) {
-    body = await compress(body);
+    const shared = answer.content && 'json' in answer.content ? answer.content.json : undefined;
+    body = await (shared instanceof SharedJson ? shared.compressed() : compress(body));
     headers['Content-Encoding'] = 'gzip';
   }
   headers['Content-Length'] = String(body.length);
@@ -59,16 +57,8 @@ function bodyOf(answer: Answer, pretty: boolean): Buffer {
   if (!answer.content) return Buffer.alloc(0);
   if ('text' in answer.content) return Buffer.from(answer.content.text);
   if ('bytes' in answer.content) return Buffer.from(answer.content.bytes);
-  const compact = JSON.stringify(answer.content.json, undefined, pretty ? 4 : undefined);
-  return Buffer.from(pretty ? `${escapeHtml(compact)}\n` : escapeHtml(compact));
-}
-
-/** Go escapes these in every JSON string, so that no browser takes an answer for markup. */
-function escapeHtml(json: string): string {
-  return json.replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const { json } = answer.content;
+  return json instanceof SharedJson ? json.bytes : jsonBytes(json, pretty);
 }
 
 /** Go writes UTF-8 into headers as it is; Node takes one character for one byte. */

@@ -58,6 +58,7 @@ export function resolveRegistry(
     datacenters: resolveDatacenters(user.datacenters, datacenter, context),
     warningsFail: user.warning === 'critical',
     lenientFields: user['lenient-fields'] ?? false,
+    httpConnectionsPerClient: user['http-max-conns-per-client'] ?? 1_000,
   };
 }
 

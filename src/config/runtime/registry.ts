@@ -4,6 +4,8 @@ import type { StoreConfig } from './store.ts';
 export interface RegistryConfig {
   /** Undefined: that door is shut. */
   readonly http: BindAddress | undefined;
+  /** Connections of one address to it at once. */
+  readonly httpConnectionsPerClient: number;
   readonly access: RegistryAccess;
   readonly dns: BindAddress | undefined;
   /** The zone served, without a trailing dot: `consul`. */

@@ -6,7 +6,7 @@ import { datacenters } from './datacenters.ts';
 import { dnsConfig, recursors } from './dns-config.ts';
 import { redis, store } from './redis.ts';
 import { registryAccess } from './registry-access.ts';
-import { bind, host, listOf, orOff, parsedBy } from './values.ts';
+import { bind, host, listOf, orOff, parsedBy, whole } from './values.ts';
 
 function parseDomain(text: string): Parsed<string> {
   const domain = text.toLowerCase().replace(/\.$/, '');
@@ -25,6 +25,11 @@ export const registry = z.strictObject({
   http: orOff(bind())
     .optional()
     .describe('Address of the Consul HTTP API; off: none. Default: 127.0.0.1:8500.'),
+  'http-max-conns-per-client': whole(1, 20_000)
+    .optional()
+    .describe(
+      'Connections of one address to the HTTP API at once; each blocking query holds one (Consul: http_max_conns_per_client). Default: 1000.',
+    ),
   dns: orOff(bind())
     .optional()
     .describe('Address of the Consul DNS, UDP and TCP; off: none. Default: 127.0.0.1:8600.'),

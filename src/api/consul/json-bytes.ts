@@ -1,0 +1,33 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+export const compress = promisify(gzip);
+
+/** JSON as Go writes it, in UTF-8. */
+export function jsonBytes(value: unknown, pretty = false): Buffer {
+  const text = escapeHtml(JSON.stringify(value, undefined, pretty ? 4 : undefined));
+  return Buffer.from(pretty ? `${text}\n` : text);
+}
+
+/** JSON that many are answered with: written once and compressed once. */
+export class SharedJson {
+  readonly bytes: Buffer;
+  #compressed: Promise<Buffer> | undefined;
+
+  constructor(value: unknown) {
+    this.bytes = jsonBytes(value);
+  }
+
+  compressed(): Promise<Buffer> {
+    this.#compressed ??= compress(this.bytes);
+    return this.#compressed;
+  }
+}
+
+/** Go escapes these in every JSON string, so that no browser takes an answer for markup. */
+function escapeHtml(json: string): string {
+  return json.replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
