@@ -27,7 +27,23 @@ export const USAGE = `npm run bench -- [OPTION…]
 
 npm run bench -- discovery
 
-  what a change of servers costs with many backends, which needs no other programs`;
+  what a change of servers costs with many backends, which needs no other programs
+
+npm run bench -- checks
+
+  what it costs to check 5000 servers every other second, which needs no other programs
+
+npm run bench -- balance
+
+  what the choice of a server costs with every algorithm, which needs no other programs
+
+npm run bench -- registry
+
+  the registry at scale: checks, blocking queries and registrations, which needs no other programs
+
+npm run bench -- mysql
+
+  mysql-vip beside HAProxy in mode tcp, which needs mariadb-server, sysbench and haproxy`;
 
 /** Thrown with a message for the user. */
 export class UsageError extends Error {}

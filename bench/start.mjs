@@ -10,9 +10,12 @@ const BENCH = fileURLToPath(new URL('.', import.meta.url));
 
 const node = ensureInstalled();
 const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
-if (process.argv[2] !== 'discovery' && !isInstalled()) install();
+/** Suites that need nothing but Vane. */
+const ALONE = ['balance', 'checks', 'discovery', 'mysql', 'registry'];
 const [first, ...rest] = process.argv.slice(2);
-const args = first === 'discovery' ? ['discovery/main.ts', ...rest] : ['main.ts', ...process.argv.slice(2)];
+const alone = ALONE.includes(first);
+if (!alone && !isInstalled()) install();
+const args = alone ? [`${first}/main.ts`, ...rest] : ['main.ts', ...process.argv.slice(2)];
 const child = spawn(node, [join(BENCH, args[0]), ...args.slice(1)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {

@@ -202,12 +202,13 @@ export class App {
       bind,
       metrics,
       health: () => this.#health(),
-      mysqlVips: () => this.#vips?.view() ?? [],
+      mysqlVips: { view: () => this.#vips?.view() ?? [], order: (...order) => this.#vips?.order(...order) },
       operations: {
         backends: () => this.#control?.backends ?? [],
         explain: (backend, server) => this.#control?.explain(backend, server),
         operate: (backend, server, mode, why) => this.#control?.operate(backend, server, mode, why),
       },
+      cluster: () => this.#registry?.cluster?.status(),
       clock: this.#clock,
       log,
     });
@@ -229,6 +230,7 @@ export class App {
     });
     await this.#lifecycle.start(registry);
     this.#registry = registry;
+    if (config.store.kind === 'redis' && config.store.leaveOnTerminate) registry.leaveOnStop();
     // Before anybody can ask where they are.
     await this.#lifecycle.start({
       name: 'mysql-vip of an earlier run',
@@ -289,7 +291,9 @@ export class App {
 
   /** They stop after frontends have: who is served there may need them. */
   async #startVips(): Promise<Vips> {
-    const vips = new Vips({ clock: this.#clock, log: this.#options.log, registry: this.#registry });
+    const { dataDir } = this.#config.global;
+    const { log } = this.#options;
+    const vips = new Vips({ clock: this.#clock, log, registry: this.#registry, dataDir });
     await this.#lifecycle.start(vips);
     this.#vips = vips;
     return vips;
@@ -350,6 +354,7 @@ export class App {
         reloads: this.#reloads,
         workers,
         storing: this.#registry?.storing,
+        cluster: this.#registry?.cluster?.view,
         datacenters: this.#datacenters?.views,
       },
     };

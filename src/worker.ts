@@ -59,6 +59,7 @@ new Plane({
   log,
   access: (entry) => access.write(entry),
   open: channel.open,
+  shared: true,
 });
 
 async function end(code: number): Promise<void> {

@@ -4,14 +4,14 @@ set -euo pipefail
 
 # program=package
 needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base
-  redis-server=redis-server redis-sentinel=redis-sentinel)
+  sysbench=sysbench redis-server=redis-server redis-sentinel=redis-sentinel)
 
 missing=()
 for pair in "${needed[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 done
 # module of Debian's Python=package
-for pair in consul=python3-consul patroni=patroni; do
+for pair in consul=python3-consul patroni=patroni pymysql=python3-pymysql; do
   /usr/bin/python3 -c "import ${pair%%=*}" 2>/dev/null || missing+=("${pair#*=}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

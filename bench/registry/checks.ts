@@ -22,7 +22,7 @@ export async function checks(place: Place, site: Site): Promise<Part> {
   const vane = await startVane(place, 'sqlite');
   try {
     if (targets.stdout) await once(targets.stdout, 'data');
-    const empty = await vane.gauge();
+    const empty = await vane.gauge('alive');
     progress('checks: registering');
     await populate(vane.port, site, checkPort);
     progress(`checks: ${SETTLING_SECONDS} s until all have run`);
@@ -30,7 +30,7 @@ export async function checks(place: Place, site: Site): Promise<Part> {
     const settling = await vane.gauge();
     progress(`checks: watching for ${seconds} s`);
     await sleep(seconds * 1000);
-    const found = await vane.gauge();
+    const found = await vane.gauge('alive');
     const passing = await passingOf(vane.port);
     const all = site.services * site.instances;
     return {
@@ -51,10 +51,20 @@ export async function checks(place: Place, site: Site): Promise<Part> {
           bar: { at: 'most', limit: 250 },
         },
         { name: '  before anything was registered', value: megabytes(empty.rssBytes), unit: 'MB' },
-        { name: '  heap in use', value: megabytes(found.heapBytes), unit: 'MB' },
+        { name: '  heap, garbage included', value: megabytes(found.heapBytes), unit: 'MB' },
+        {
+          name: '  heap of one instance and its check, without garbage',
+          value: ((found.aliveBytes ?? Number.NaN) - (empty.aliveBytes ?? Number.NaN)) / all / 1024,
+          unit: 'KB',
+        },
         { name: 'Event-loop delay, p99', value: found.p99Ms, unit: 'ms', bar: { at: 'most', limit: 20 } },
         { name: '  median', value: found.p50Ms, unit: 'ms' },
         { name: '  longest', value: found.maxMs, unit: 'ms' },
+        {
+          name: '  share of the time that others had its core',
+          value: (100 * found.waitedSeconds) / found.seconds,
+          unit: '%',
+        },
         { name: '  p99 while all were registered and first ran', value: settling.p99Ms, unit: 'ms' },
         { name: 'Share of one core', value: (100 * found.cpuSeconds) / found.seconds, unit: '%' },
         {

@@ -27,17 +27,16 @@ export interface Registration {
   readonly instance: number;
   /** What a change changes. */
   readonly weight?: number;
-  /** Where the instance's check connects to: every other instance has an HTTP check, the others a TCP check. */
-  readonly checkPort?: number;
+  /**
+   * A TTL check that does not run out; or the port that every other instance has an HTTP check of and the others a TCP
+   * check, each ten seconds.
+   */
+  readonly check?: 'ttl' | number;
 }
 
 /** The body of agent/service/register. */
-export function registrationOf({ service, instance, weight = 1, checkPort }: Registration): string {
+export function registrationOf({ service, instance, weight = 1, check }: Registration): string {
   const name = serviceOf(service);
-  const number = service * 20 + instance;
-  const target = `${TARGET_ADDRESSES[number % TARGET_ADDRESSES.length]}:${checkPort}`;
-  const times = { Interval: '10s', Timeout: '2s' };
-  const check = number % 2 === 0 ? { HTTP: `http://${target}/health`, ...times } : { TCP: target, ...times };
   return JSON.stringify({
     Name: name,
     ID: `${name}-${instance}`,
@@ -45,6 +44,18 @@ export function registrationOf({ service, instance, weight = 1, checkPort }: Reg
     Port: 8080,
     Tags: ['v1', `zone-${instance % 3}`],
     Weights: { Passing: weight, Warning: 1 },
-    ...(checkPort === undefined ? {} : { Check: check }),
+    ...(check === undefined ? {} : { Check: checkOf(service + instance, check) }),
   });
+}
+
+/** The path of the check that {@link registrationOf} gives an instance, for agent/check/pass and the like. */
+export function checkIdOf({ service, instance }: Pick<Registration, 'service' | 'instance'>): string {
+  return `service:${serviceOf(service)}-${instance}`;
+}
+
+function checkOf(number: number, check: 'ttl' | number): object {
+  if (check === 'ttl') return { TTL: '10h', Status: 'passing' };
+  const target = `${TARGET_ADDRESSES[number % TARGET_ADDRESSES.length]}:${check}`;
+  const times = { Interval: '10s', Timeout: '2s' };
+  return number % 2 === 0 ? { HTTP: `http://${target}/health`, ...times } : { TCP: target, ...times };
 }

@@ -10,6 +10,8 @@ import { freePort, untilAnswers } from '../sockets.ts';
 export interface Gauge {
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** How long it could have run, but others had its core. */
+  readonly waitedSeconds: number;
   /** How late its event loop was. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -17,13 +19,16 @@ export interface Gauge {
   /** Now. */
   readonly rssBytes: number;
   readonly heapBytes: number;
+  /** What of it is no garbage, where that was asked for. */
+  readonly aliveBytes?: number;
 }
 
 /** A `vane run` that is a registry and nothing else. */
 export interface VaneProcess {
   /** Of the registry's HTTP API. */
   readonly port: number;
-  gauge(): Promise<Gauge>;
+  /** @param alive collect all garbage, after what is told of the time until now */
+  gauge(alive?: 'alive'): Promise<Gauge>;
   end(): Promise<void>;
 }
 
@@ -55,7 +60,8 @@ export async function startVane(
       stats: { bind: `127.0.0.1:${metricsPort}` },
       'data-dir': home,
       'hard-stop-after': '1s',
-      workers: 0,
+      // The registry in a process of its own, as is meant for one of this size.
+      workers: 1,
     },
     registry: {
       http: `127.0.0.1:${port}`,
@@ -90,7 +96,11 @@ export async function startVane(
   }
   return {
     port,
-    gauge: () => json(connect(`${home}/gauge.sock`)) as Promise<Gauge>,
+    gauge: (alive) => {
+      const socket = connect(`${home}/gauge.sock`);
+      socket.write(alive ?? 'now');
+      return json(socket) as Promise<Gauge>;
+    },
     end: () => running.end(),
   };
 }

@@ -17,7 +17,7 @@ export function createAlgorithm(config: BalanceAlgorithm, deps: AlgorithmDeps): 
     // They differ in what weight a server comes with: see `static-rr` where weights are made.
     case 'roundrobin':
     case 'static-rr':
-      return new RoundRobin();
+      return new RoundRobin(deps.load);
     case 'leastconn':
       return new LeastConnections(deps.load);
     case 'first':
@@ -33,10 +33,10 @@ export function createAlgorithm(config: BalanceAlgorithm, deps: AlgorithmDeps): 
 
 /**
  * The servers that new work may go to: those of the lowest tier in use that are no backups; if there are none,
- * those of the lowest tier of backups (all of them, as with HAProxy's `option allbackups`). A server of
+ * the first one of the lowest tier of backups, or all of that tier (HAProxy's `option allbackups`). A server of
  * weight 0 gets no new work, so it neither holds its tier nor keeps the backups out.
  */
-export function eligible(servers: readonly ServerSnapshot[]): readonly ServerSnapshot[] {
+export function eligible(servers: readonly ServerSnapshot[], allBackups = false): readonly ServerSnapshot[] {
   let best: ServerSnapshot[] = [];
   for (const server of servers) {
     if (server.admission !== 'open' || server.weight <= 0) continue;
@@ -45,5 +45,5 @@ export function eligible(servers: readonly ServerSnapshot[]): readonly ServerSna
     if (order < 0) best = [server];
     else if (order === 0) best.push(server);
   }
-  return best;
+  return best[0]?.backup && !allBackups ? best.slice(0, 1) : best;
 }

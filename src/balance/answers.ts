@@ -1,5 +1,5 @@
-import type { ServerTls } from '../config/runtime/servers.ts';
-import { sameTls, serverId } from './server.ts';
+import type { ObserveConfig, SendProxy, ServerTls } from '../config/runtime/servers.ts';
+import { sameObserve, sameTls, serverId } from './server.ts';
 
 /** One server as a source of the backend says it should be. */
 export interface Candidate {
@@ -13,9 +13,20 @@ export interface Candidate {
   readonly tier: number;
   readonly backup: boolean;
   readonly maxconn: number;
+  readonly minconn?: number | undefined;
+  readonly maxqueue?: number | undefined;
+  readonly observe?: ObserveConfig | undefined;
   readonly tls?: ServerTls | undefined;
+  readonly sendProxy?: SendProxy | undefined;
+  readonly cookie?: string | undefined;
+  /** Clients belong to it: while an operator drains it they still come. */
+  readonly sticky?: boolean | undefined;
   /** How long it may finish its work once it may have no new work, ms; 0: not at all. */
   readonly drain: number;
+  /** It gets no work until health has spoken for it. */
+  readonly probeFirst?: boolean | undefined;
+  /** When health speaks against it, its work is ended at once: `on-marked-down shutdown-sessions`. */
+  readonly endOnDown?: boolean | undefined;
 }
 
 /** What holds for a server, and the source that says so. */
@@ -121,7 +132,15 @@ function same(a: Candidate | undefined, b: Candidate): boolean {
     a.tier === b.tier &&
     a.backup === b.backup &&
     a.maxconn === b.maxconn &&
+    a.minconn === b.minconn &&
+    a.maxqueue === b.maxqueue &&
+    sameObserve(a.observe, b.observe) &&
     a.drain === b.drain &&
+    a.cookie === b.cookie &&
+    a.sticky === b.sticky &&
+    a.probeFirst === b.probeFirst &&
+    a.endOnDown === b.endOnDown &&
+    a.sendProxy === b.sendProxy &&
     sameTls(a.tls, b.tls)
   );
 }

@@ -9,12 +9,16 @@ import {
   type ServerState,
   type Work,
 } from './state.ts';
+import { type Adjustment, adjusted, NO_ADJUSTMENT, type OwnShare, sameAdjustment } from './weights.ts';
 
 /** A server of a backend at one moment; a change makes a new object. */
 export interface Member {
   readonly id: string;
   /** As the data plane knows it. It is `draining` too while closed, when the plane does not hear of it. */
   readonly snapshot: ServerSnapshot;
+  /** What its source says of its share, and what else is said of it: the snapshot has what comes of both. */
+  readonly own: OwnShare;
+  readonly adjustment: Adjustment;
   readonly state: ServerState;
   /** Times it stopped being open. */
   readonly downs: number;
@@ -59,11 +63,13 @@ export function newMember(
   now: number,
   operator?: ServerFacts['operator'],
 ): Member {
-  const state = newServerState(why, now, operator);
+  const state = newServerState(why, now, operator, !candidate.probeFirst, candidate.sticky);
   const open = state.work === 'open';
   return {
     id: idOf(candidate),
-    snapshot: snapshotOf(candidate, called, open ? 'open' : 'draining'),
+    snapshot: keeping(snapshotOf(candidate, called, open ? 'open' : 'draining', NO_ADJUSTMENT), state.keeps),
+    own: shareOf(candidate),
+    adjustment: NO_ADJUSTMENT,
     state,
     downs: 0,
     downSince: open ? undefined : now,
@@ -73,23 +79,44 @@ export function newMember(
 
 /** The member with what a source now says of it; the same object when that is nothing new. */
 export function described(member: Member, candidate: Candidate, called: Called): Member {
-  const snapshot = snapshotOf(candidate, called, member.snapshot.admission);
-  return sameSnapshot(snapshot, member.snapshot) ? member : { ...member, snapshot };
+  const said = snapshotOf(candidate, called, member.snapshot.admission, member.adjustment);
+  const snapshot = keeping(said, member.snapshot.keeps);
+  const own = shareOf(candidate);
+  const same = own.weight === member.own.weight && own.maxconn === member.own.maxconn;
+  return same && sameSnapshot(snapshot, member.snapshot) ? member : { ...member, snapshot, own };
+}
+
+/** The member with what else is now said of its share; the same object when that is nothing new. */
+export function readjusted(member: Member, adjustment: Adjustment): Member {
+  if (sameAdjustment(member.adjustment, adjustment)) return member;
+  const snapshot = { ...member.snapshot, ...adjusted(member.own, adjustment) };
+  return { ...member, adjustment, snapshot };
 }
 
 /**
  * The member after an event; the same object when that changes nothing.
  * @param drain how long it may finish what it has, ms; 0: it is closed at once, without a drain
+ * @param sticky clients belong to it
  */
-export function afterEvent(member: Member, event: ServerEvent, now: number, drain: number): Member {
-  let state = nextState(member.state, event, now, drain);
+export function afterEvent(
+  member: Member,
+  event: ServerEvent,
+  now: number,
+  drain: number,
+  sticky = false,
+): Member {
+  let state = nextState(member.state, event, now, drain, sticky);
   if (state === member.state) return member;
   const left = member.state.work === 'open' && state.work !== 'open';
-  if (left && drain <= 0) state = nextState(state, { kind: 'tick' }, now, drain);
+  const lost = left || (member.state.keeps && !state.keeps);
+  if (lost && drain <= 0) state = nextState(state, { kind: 'tick' }, now, drain);
   const admission = state.work === 'open' ? 'open' : 'draining';
   const changed = { ...member, state };
-  if (member.snapshot.admission === admission) return changed;
-  const snapshot = { ...member.snapshot, admission } as const;
+  const kept = keeping(member.snapshot, state.keeps);
+  if (member.snapshot.admission === admission) {
+    return kept === member.snapshot ? changed : { ...changed, snapshot: kept };
+  }
+  const snapshot = { ...kept, admission } as const;
   return left
     ? { ...changed, snapshot, downs: member.downs + 1, downSince: now }
     : { ...changed, snapshot, downSince: undefined, earlierDowntime: downtime(member, now) };
@@ -124,8 +151,28 @@ function snapshotOf(
   candidate: Candidate,
   { name, rank }: Called,
   admission: ServerSnapshot['admission'],
+  adjustment: Adjustment,
 ): ServerSnapshot {
-  const { address, port, weight, tier, backup, maxconn, tls } = candidate;
+  const { address, port, tier, backup, tls, sendProxy, minconn, maxqueue, observe, cookie } = candidate;
   const id = idOf(candidate);
-  return { id, name, address, port, weight, tier, backup, maxconn, tls, rank, admission };
+  const share = adjusted(candidate, adjustment);
+  const limits = {
+    ...(minconn ? { minconn } : {}),
+    ...(maxqueue ? { maxqueue } : {}),
+    ...(observe ? { observe } : {}),
+    ...(cookie ? { cookie } : {}),
+    ...(sendProxy ? { sendProxy } : {}),
+  };
+  return { id, name, address, port, ...share, ...limits, tier, backup, tls, rank, admission };
+}
+
+/** The snapshot of a server that keeps its clients while it is drained, or does not. */
+function keeping(snapshot: ServerSnapshot, keeps: boolean | undefined): ServerSnapshot {
+  if (Boolean(snapshot.keeps) === Boolean(keeps)) return snapshot;
+  const { keeps: _, ...plain } = snapshot;
+  return keeps ? { ...plain, keeps: true } : plain;
+}
+
+function shareOf({ weight, maxconn }: Candidate): OwnShare {
+  return { weight, maxconn };
 }

@@ -1,10 +1,19 @@
 import { Answers, type Candidate, type Found } from './answers.ts';
 import { ChangeLog, type Changes } from './changes.ts';
-import { afterEvent, described, type Member, newMember, type Transition, transitionOf } from './member.ts';
+import {
+  afterEvent,
+  described,
+  type Member,
+  newMember,
+  readjusted,
+  type Transition,
+  transitionOf,
+} from './member.ts';
 import { Names } from './names.ts';
 import { RememberedModes } from './remembered-modes.ts';
 import { type ServerSnapshot, serverId } from './server.ts';
 import { isGone, type OperatorMode, type ServerEvent } from './state.ts';
+import type { Adjustment } from './weights.ts';
 
 export type { Candidate } from './answers.ts';
 export { downtime, type Member, type Transition } from './member.ts';
@@ -95,6 +104,14 @@ export class Members {
   panic(on: boolean, why: string, now: number): readonly Transition[] {
     this.#panic = on;
     return this.ids.flatMap((id) => this.#tell(id, { kind: 'panic', on, why }, now));
+  }
+
+  /** Takes what is to be said about a server's share; see `weights.ts`. One that is not known is passed over. */
+  adjust(id: string, adjustment: Adjustment): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    const member = readjusted(entry.member, adjustment);
+    if (member !== entry.member) this.#put({ ...entry, member });
   }
 
   /** The data plane holds no more work of it. Means nothing unless it is draining. */
@@ -234,7 +251,7 @@ export class Members {
     const operator = this.#modes.take(id, now);
     const rank = this.#answers.rank(found.source);
     const fresh = newMember(found.candidate, { name, rank }, why, now, operator);
-    const member = afterEvent(fresh, { kind: 'panic', on: this.#panic, why }, now, 0);
+    const member = afterEvent(fresh, { kind: 'panic', on: this.#panic, why }, now, 0, found.candidate.sticky);
     this.#put({ ...found, member });
     const to = member.state.work;
     const said = operator
@@ -251,7 +268,9 @@ export class Members {
   #tell(id: string, event: ServerEvent, now: number): readonly Transition[] {
     const entry = this.#entries.get(id);
     if (!entry) return [];
-    const member = afterEvent(entry.member, event, now, entry.candidate.drain);
+    const { drain, endOnDown, sticky } = entry.candidate;
+    const ends = endOnDown && event.kind === 'health' && !event.up;
+    const member = afterEvent(entry.member, event, now, ends ? 0 : drain, sticky);
     if (member === entry.member) return [];
     this.#put({ ...entry, member });
     if (isGone(member.state)) this.#modes.remember(id, member.state.facts.operator, now);

@@ -1,4 +1,4 @@
-import type { ServerTls } from '../config/runtime/servers.ts';
+import type { ObserveConfig, SendProxy, ServerTls } from '../config/runtime/servers.ts';
 
 /**
  * A server as the data plane needs it: identity, how much of the work it should get, and whether it may have
@@ -18,8 +18,20 @@ export interface ServerSnapshot {
   readonly backup: boolean;
   /** Requests or connections at once; 0: no limit. */
   readonly maxconn: number;
+  /** What `maxconn` begins with while its backend has little to do; undefined: the limit is always the same. */
+  readonly minconn?: number | undefined;
+  /** Work that waits for this server and no other, at most; undefined: as much as the backend's queue takes. */
+  readonly maxqueue?: number | undefined;
+  /** Control wants to hear of what its work meets. */
+  readonly observe?: ObserveConfig | undefined;
+  /** What a cookie says for it; undefined: a value made from its name. */
+  readonly cookie?: string | undefined;
+  /** Draining for an operator: clients that belong to it still come to it. */
+  readonly keeps?: boolean | undefined;
   /** Undefined: connections go out in the clear. */
   readonly tls?: ServerTls | undefined;
+  /** Connections begin with a head of the PROXY protocol; undefined: they do not. */
+  readonly sendProxy?: SendProxy | undefined;
   /** Place of the entry of the configuration that it comes from: servers of lower ones come first. */
   readonly rank: number;
   /** `open` takes new work; `draining` finishes what it has. A server absent from the list is gone. */
@@ -44,6 +56,8 @@ export interface ServerChange {
   readonly servers: readonly ServerSnapshot[];
   /** Ids of those that are gone. */
   readonly gone: readonly string[];
+  /** Ids of those whose work is ended although they stay. */
+  readonly cut?: readonly string[];
 }
 
 /**
@@ -63,6 +77,10 @@ export function sameTls(a: ServerTls | undefined, b: ServerTls | undefined): boo
   return a === b || (a.verify === b.verify && a.name === b.name && a.ca === b.ca);
 }
 
+export function sameObserve(a: ObserveConfig | undefined, b: ObserveConfig | undefined): boolean {
+  return a === b || (a?.layer === b?.layer && a?.limit === b?.limit && a?.onError === b?.onError);
+}
+
 /** Of one server: its address cannot differ. */
 export function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
   return (
@@ -72,8 +90,14 @@ export function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
       a.tier === b.tier &&
       a.backup === b.backup &&
       a.maxconn === b.maxconn &&
+      a.minconn === b.minconn &&
+      a.maxqueue === b.maxqueue &&
+      sameObserve(a.observe, b.observe) &&
       a.rank === b.rank &&
+      a.cookie === b.cookie &&
+      a.keeps === b.keeps &&
       a.admission === b.admission &&
+      a.sendProxy === b.sendProxy &&
       sameTls(a.tls, b.tls))
   );
 }

@@ -30,7 +30,9 @@ export interface ServerState {
   readonly since: number;
   /** So many servers are down that health has no say. */
   readonly panic: boolean;
-  /** Clock ms at which a drain is ended by force; undefined unless draining. */
+  /** Draining for an operator for as long as he says: clients that belong to it still come. */
+  readonly keeps?: boolean;
+  /** Clock ms at which a drain is ended by force; undefined unless draining, and while it keeps its clients. */
   readonly drainDeadline: number | undefined;
 }
 
@@ -44,27 +46,41 @@ export type ServerEvent =
   /** Time passed: a drain that has met its deadline ends. */
   | { readonly kind: 'tick' };
 
+const AWAITED = 'waits for its first good check';
+
 /**
  * A server that discovery has just found: up until a check says otherwise, as HAProxy starts its servers, and ready
  * unless an operator had said otherwise when it was there before.
+ * @param up false: down until a check says otherwise
+ * @param sticky clients belong to it
  */
 export function newServerState(
   why: string,
   now: number,
   operator: ServerFacts['operator'] = { mode: 'ready', why: '', since: now },
+  up = true,
+  sticky = false,
 ): ServerState {
   const discovery = { present: true, why, since: now };
-  const facts = { discovery, health: { up: true, why: 'not checked yet', since: now }, operator };
+  const facts = { discovery, health: { up, why: up ? 'not checked yet' : AWAITED, since: now }, operator };
   const work = mayWork(facts, false) ? 'open' : 'closed';
-  return { facts, work, since: now, panic: false, drainDeadline: undefined };
+  const state: ServerState = { facts, work, since: now, panic: false, drainDeadline: undefined };
+  return sticky && mayKeep(facts, false) ? { ...state, work: 'draining', keeps: true } : state;
 }
 
 /**
  * The one transition function. Returns the same object when the event changes nothing.
  * @param drain how long a server that loses its right to work may finish what it has, ms
+ * @param sticky clients belong to it: they still come while an operator drains it
  */
-export function nextState(state: ServerState, event: ServerEvent, now: number, drain: number): ServerState {
-  if (event.kind === 'idle') return state.work === 'draining' ? closed(state, now) : state;
+export function nextState(
+  state: ServerState,
+  event: ServerEvent,
+  now: number,
+  drain: number,
+  sticky = false,
+): ServerState {
+  if (event.kind === 'idle') return state.work === 'draining' && !state.keeps ? closed(state, now) : state;
   if (event.kind === 'tick') {
     const over = state.drainDeadline !== undefined && now >= state.drainDeadline;
     return over ? closed(state, now) : state;
@@ -74,9 +90,26 @@ export function nextState(state: ServerState, event: ServerEvent, now: number, d
   if (facts === state.facts && panic === state.panic) return state;
   const next = { ...state, facts, panic };
   if (mayWork(facts, panic)) {
-    return state.work === 'open' ? next : { ...next, work: 'open', since: now, drainDeadline: undefined };
+    if (state.work === 'open') return next;
+    return { ...withoutKeeping(next), work: 'open', since: now, drainDeadline: undefined };
   }
-  return state.work === 'open' ? { ...next, work: 'draining', since: now, drainDeadline: now + drain } : next;
+  if (sticky && mayKeep(facts, panic)) {
+    if (state.keeps) return next;
+    const since = state.work === 'draining' ? state.since : now;
+    return { ...next, work: 'draining', since, keeps: true, drainDeadline: undefined };
+  }
+  if (state.work !== 'open' && !state.keeps) return next;
+  const since = state.work === 'open' ? now : state.since;
+  return { ...withoutKeeping(next), work: 'draining', since, drainDeadline: now + drain };
+}
+
+/** Whether it would work but for an operator who drains it. */
+function mayKeep(facts: ServerFacts, panic: boolean): boolean {
+  return facts.operator.mode === 'drain' && facts.discovery.present && (facts.health.up || panic);
+}
+
+function withoutKeeping({ keeps: _, ...state }: ServerState): ServerState {
+  return state;
 }
 
 /** Whether the three facts together allow new work; in a panic what health says does not count. */
@@ -105,7 +138,7 @@ export function reasonOf(facts: ServerFacts): { readonly source: keyof ServerFac
 }
 
 function closed(state: ServerState, now: number): ServerState {
-  return { ...state, work: 'closed', since: now, drainDeadline: undefined };
+  return { ...withoutKeeping(state), work: 'closed', since: now, drainDeadline: undefined };
 }
 
 function nextFacts(

@@ -1,5 +1,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addClusterCommands } from './cluster-commands.ts';
 import type { runConsul } from './consul/command.ts';
+import { addMysqlVipCommands } from './mysql-vip-commands.ts';
 import { parsePid } from './pid-file.ts';
 import type { ReloadOptions } from './reload.ts';
 import { SERVER_STATES } from './server-states.ts';
@@ -83,17 +85,12 @@ export async function runCli(args: readonly string[]): Promise<number> {
       const { reload } = await import('./reload.ts');
       code = await reload(options);
     });
-  program
-    .command('mysql-vip')
-    .description('ask a running vane about its mysql-vip sections')
-    .command('status')
-    .description('say where each leads, and what is known of its servers')
-    .requiredOption(...file)
-    .option('--json', 'as JSON')
-    .action(async (options: { file: string; json?: true }) => {
-      const { mysqlVipStatus } = await import('./mysql-vip.ts');
-      code = await mysqlVipStatus(options.file, options);
-    });
+  addMysqlVipCommands(program, file, (exit) => {
+    code = exit;
+  });
+  addClusterCommands(program, file, (exit) => {
+    code = exit;
+  });
   program
     .command('explain')
     .description('say why the servers of a backend are in or out: what discovery, health and operators said')

@@ -2,6 +2,7 @@ import { ConfigError } from '../config/problem.ts';
 import { messageOf } from '../core/errors.ts';
 import type { MysqlServerView, MysqlVipView } from '../mysql/view.ts';
 import { askVane } from './ask.ts';
+import { userName } from './server.ts';
 
 const FAILED = 1;
 
@@ -21,6 +22,33 @@ export async function mysqlVipStatus(path: string, options: { readonly json?: tr
   }
 }
 
+export interface OrderOptions {
+  readonly file: string;
+  readonly vip?: string;
+  readonly dryRun?: true;
+}
+
+/**
+ * Tells the Vane that runs with this configuration what to do with a `mysql-vip`. Resolves to the exit code.
+ * @param words of the order, as the API takes them
+ */
+export async function mysqlVipOrder(
+  words: { readonly order: string } & Readonly<Record<string, unknown>>,
+  { file, vip, dryRun }: OrderOptions,
+): Promise<number> {
+  try {
+    const body = { ...words, dryRun, by: userName() };
+    const answer = (await askVane(file, '/mysql-vip', vip === undefined ? {} : { vip }, body)) as {
+      readonly will: string;
+    };
+    console.log(`${words.order}${dryRun ? ' would be done' : ''}: ${answer.will}`);
+    return 0;
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : `Not done: ${messageOf(error)}`);
+    return FAILED;
+  }
+}
+
 function describe(vip: MysqlVipView): string {
   const { name, phase, target, epoch, age, reason, waitsFor, servers, alarms, held, sessions } = vip;
   const leads = target === undefined ? 'leads nowhere' : `leads to ${target}`;
@@ -34,6 +62,7 @@ function describe(vip: MysqlVipView): string {
       const { id, role, address } = server;
       return `  ${id.padEnd(ids)}  ${role.padEnd(6)}  ${address.padEnd(addresses)}  ${condition(server)}`;
     }),
+    ...standing(vip),
     `  ${sessions} sessions, ${held} of them held`,
     ...alarms.map(
       (alarm) => `  alarm ${'server' in alarm ? `${alarm.server} ` : ''}${alarm.kind}: ${alarm.why}`,
@@ -41,11 +70,23 @@ function describe(vip: MysqlVipView): string {
   ].join('\n');
 }
 
-function condition({ up, writable, staleness, sessions, trouble, role }: MysqlServerView): string {
+function standing({ paused, frozenFor, demoted }: MysqlVipView): readonly string[] {
+  return [
+    ...(paused ? ['  paused: new clients are held'] : []),
+    ...(frozenFor === undefined
+      ? []
+      : [`  frozen${frozenFor === 'ever' ? ', until unfreeze' : ` for ${seconds(frozenFor)}`}`]),
+    ...(demoted === undefined ? [] : [`  ${demoted} was the master, and has not joined again`]),
+  ];
+}
+
+function condition(server: MysqlServerView): string {
+  const { up, writable, staleness, sessions, trouble, role, drained } = server;
   if (up !== true)
     return `${up === false ? 'down' : 'unknown'}${trouble === undefined ? '' : `: ${trouble}`}`;
   const behind = staleness === undefined ? 'does not replicate' : `${seconds(staleness)} behind`;
   const facts = ['up', writable ? 'takes writes' : 'read-only', ...(role === 'slave' ? [behind] : [])];
+  if (drained) facts.push('drained');
   return `${facts.join(', ')}; sessions: ${sessions.rw}, reading: ${sessions.ro}`;
 }
 

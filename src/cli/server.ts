@@ -27,8 +27,8 @@ export async function setServer(
   }
 }
 
-/** Who is at work, for the history of the server; a process of a container may be nobody by name. */
-function userName(): string {
+/** Who is at work, for what is told of it later; a process of a container may be nobody by name. */
+export function userName(): string {
   const { SUDO_USER } = process.env;
   try {
     return SUDO_USER ?? userInfo().username;

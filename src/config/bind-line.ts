@@ -1,10 +1,11 @@
 import { parseBind } from './address.ts';
+import { parseNetworks } from './address-lines.ts';
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { BindAddress, TlsBind } from './runtime/binds.ts';
+import type { ClientBind, TlsBind } from './runtime/binds.ts';
 
 /** A frontend's `bind` as written: certificates are files still. */
-export interface BindLine extends BindAddress {
+export interface BindLine extends ClientBind {
   readonly ssl: SslWords | undefined;
 }
 
@@ -14,24 +15,51 @@ export interface SslWords {
   readonly minVersion: TlsBind['minVersion'];
 }
 
-const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver'] as const;
+const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver', 'accept-proxy', 'proxy-from'] as const;
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /**
- * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3`: an address, and HAProxy's bind parameters for TLS
- * (configuration manual, section 5.1).
+ * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3`: an address, and HAProxy's bind parameters for TLS and for
+ * the PROXY protocol (configuration manual, section 5.1). `proxy-from 10.0.0.0/8`, which HAProxy has as a rule
+ * (`expect-proxy`), says which networks `accept-proxy` is for.
  */
 export function parseBindLine(text: string): Parsed<BindLine> {
   const words = [...text.matchAll(/\S+/g)].map((match) => ({ text: match[0], offset: match.index }));
   const [first, ...rest] = words;
   const address = parseBind(first?.text ?? '');
   if (!address.ok) return { ...address, offset: (first?.offset ?? 0) + (address.offset ?? 0) };
-  if (rest.length === 0) return parsed({ ...address.value, ssl: undefined });
-  const ssl = parseSsl(rest);
-  return ssl.ok ? parsed({ ...address.value, ssl: ssl.value }) : ssl;
+  const proxy = parseProxy(rest);
+  if (!proxy.ok) return proxy;
+  const { expectProxy, others } = proxy.value;
+  const bind = { ...address.value, ...(expectProxy ? { expectProxy } : {}) };
+  if (others.length === 0) return parsed({ ...bind, ssl: undefined });
+  const ssl = parseSsl(others);
+  return ssl.ok ? parsed({ ...bind, ssl: ssl.value }) : ssl;
 }
 
-function parseSsl(words: readonly { readonly text: string; readonly offset: number }[]): Parsed<SslWords> {
+interface Word {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/** Takes the words of the PROXY protocol out. */
+function parseProxy(
+  words: readonly Word[],
+): Parsed<{ readonly expectProxy: ClientBind['expectProxy']; readonly others: readonly Word[] }> {
+  const accept = words.find(({ text }) => text === 'accept-proxy');
+  const at = words.findIndex(({ text }) => text === 'proxy-from');
+  const [from, value] = at < 0 ? [] : words.slice(at, at + 2);
+  if (from && !accept) return unparsed('proxy-from has no use without accept-proxy', from.offset);
+  if (from && !value) return unparsed('proxy-from lacks its value', from.offset);
+  const networks = value && parseNetworks(value.text);
+  if (networks?.ok === false) return { ...networks, offset: (value?.offset ?? 0) + (networks.offset ?? 0) };
+  return parsed({
+    expectProxy: accept && { from: networks?.value },
+    others: words.filter((word) => word !== accept && word !== from && word !== value),
+  });
+}
+
+function parseSsl(words: readonly Word[]): Parsed<SslWords> {
   const crt: { path: string; offset: number }[] = [];
   let isOn = false;
   let minVersion: (typeof VERSIONS)[number] = 'TLSv1.2';

@@ -24,6 +24,7 @@ const LIVE = [
   ['global.grace', ({ global }: RuntimeConfig) => global.grace],
   ['global.close-spread-time', ({ global }: RuntimeConfig) => global.closeSpread],
   ['global.hard-stop-after', ({ global }: RuntimeConfig) => global.hardStopAfter],
+  ['global.spread-checks', ({ global }: RuntimeConfig) => global.spreadChecks],
   ['registry.services', ({ registry }: RuntimeConfig) => registry?.services ?? []],
   ['registry.tokens', ({ registry }: RuntimeConfig) => registry?.access.grants],
   ['registry.anonymous', ({ registry }: RuntimeConfig) => registry?.access.anonymous],

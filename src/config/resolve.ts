@@ -5,6 +5,7 @@ import { resolveFrontends } from './resolve/frontends.ts';
 import { resolveGlobal, resolveRegistry } from './resolve/global.ts';
 import { resolveMysqlVips } from './resolve/mysql-vips.ts';
 import { resolveResolvers } from './resolve/resolvers.ts';
+import { checkTracks } from './resolve/server-checks.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import type { UserConfig } from './schema/user-config.ts';
 
@@ -25,6 +26,7 @@ export function resolveConfig(user: UserConfig, context: ResolveContext): Runtim
     mysqlVips: resolveMysqlVips(user, global, context),
   };
   checkBinds(config, context);
+  checkTracks(user, config.backends, context);
   return deepFreeze(config);
 }
 

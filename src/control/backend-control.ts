@@ -1,18 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Members, type Reasons, type Transition } from '../balance/members.ts';
+import { type Member, Members, type Reasons, type Transition } from '../balance/members.ts';
 import type { ServerChange, ServerSet } from '../balance/server.ts';
 import type { OperatorMode } from '../balance/state.ts';
+import type { WeightWord } from '../balance/weights.ts';
 import type { BackendConfig } from '../config/runtime/backends.ts';
-import type { AddressSource, DomainSource, ServerSource } from '../config/runtime/servers.ts';
-import type { Cancel, Clock } from '../core/clock.ts';
+import type { AddressSource, DomainSource, ServerSource, TrackConfig } from '../config/runtime/servers.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { preferredSet } from '../discovery/address-preference.ts';
 import { type DiscoveredSet, idOf } from '../discovery/discovered-set.ts';
 import type { Subscription, Watchers } from '../discovery/watchers.ts';
-import type { ServerCheckFacts, ServerCheckTarget } from '../health/server-check.ts';
+import type { ServerAgentFacts, ServerAgentTarget } from '../health/server-agents.ts';
+import type { ServerCheckTarget } from '../health/server-check.ts';
 import { BackendNews } from './backend-news.ts';
-import { addressCandidate, changedCandidates, endpointCandidates } from './candidates.ts';
+import { addressCandidate, changedCandidates, endpointCandidates, leftOutWhy } from './candidates.ts';
+import { agentTarget, checkTarget } from './check-targets.ts';
 import { Exclusions } from './exclusions.ts';
+import { NextTimer } from './next-timer.ts';
+import { adviceOf, type CheckEvidence, isDynamic, verdictOf } from './verdict.ts';
+import { Warming } from './warming.ts';
 
 export interface BackendControlDeps {
   readonly clock: Clock;
@@ -23,10 +29,10 @@ export interface BackendControlDeps {
    * before the data plane hears of it.
    */
   readonly onMembers: (ids?: readonly string[]) => void;
+  /** How a server that a server tracks is checked; undefined: there is none. */
+  readonly tracked: (track: TrackConfig, member: Member) => ServerCheckTarget | undefined;
   readonly publish: (change: ServerChange) => void;
 }
-
-type HealthFacts = Pick<ServerCheckFacts, 'up' | 'why' | 'row'>;
 
 /** An entry of `servers` and, where it is a name, how it is followed. */
 interface Followed {
@@ -51,19 +57,34 @@ export class BackendControl {
   readonly #awaited = new Set<string>();
   /** The last answer to each name that its servers were brought in line with. */
   readonly #answers = new Map<string, DiscoveredSet>();
+  readonly #warming: Warming;
+  /** Names that have not answered since it came to be: what they find has not joined, it was there. */
+  readonly #initial: Set<string>;
   /** Changes that are to be told together, as they belong to one step; undefined: each at once. */
   #step: Transition[] | undefined;
+  /** The work of backups is to be ended with the next change that is told. */
+  #endBackups = false;
   /** Rises with every change that is told. */
   #revision = 0;
-  /** Clock ms of the next end of a drain, and its timer. */
-  #tickAt: number | undefined;
-  #cancelTick: Cancel | undefined;
+  /** For the next end of a drain. */
+  readonly #drainEnds: NextTimer;
 
   constructor(config: BackendConfig, deps: BackendControlDeps) {
     this.config = config;
     this.#deps = deps;
     this.#exclusions = new Exclusions(deps.log, config.name);
     this.news = new BackendNews(config.name, deps.clock, deps.log);
+    this.#warming = new Warming({
+      clock: deps.clock,
+      members: this.members,
+      timeOf: (id) => (isDynamic(this.config.balance) ? (this.#sourceOf(id)?.slowstart ?? 0) : 0),
+      onStep: () => this.#changed([]),
+    });
+    this.#drainEnds = new NextTimer(deps.clock, () => {
+      this.#changed(this.members.tick(deps.clock.now()));
+      this.#drainEnds.set(this.members.nextDeadline());
+    });
+    this.#initial = new Set(config.servers.map(({ key }) => key));
   }
 
   get name(): string {
@@ -138,48 +159,62 @@ export class BackendControl {
     }
     for (const { subscription } of this.#leaving.values()) subscription?.unsubscribe();
     this.#leaving.clear();
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
+    this.#drainEnds.set(undefined);
+    this.#warming.stop();
   }
 
   /** Whether the load balancer checks any of its servers itself. */
   get checked(): boolean {
-    const check = (source: ServerSource) => source.check !== undefined;
+    const check = ({ check, track, agent }: ServerSource) => (check ?? track ?? agent) !== undefined;
     return this.config.servers.some(check) || [...this.#leaving.values()].some(({ source }) => check(source));
   }
 
-  /** What the load balancer is to check itself. */
-  *targets(): Iterable<ServerCheckTarget> {
-    if (!this.checked) return;
-    for (const id of this.members.ids) {
-      const target = this.target(id);
-      if (target) yield target;
-    }
+  /** Whether any of its servers has the state of one of another backend. */
+  tracks(backend: string): boolean {
+    return this.config.servers.some(({ track }) => track?.backend === backend);
   }
 
   /** How a server is to be checked; undefined: not at all, or there is no such server. */
   target(id: string): ServerCheckTarget | undefined {
     const member = this.members.get(id);
-    const check = member && this.#sourceOf(id)?.check;
-    if (!check) return undefined;
-    const { address, port } = member.snapshot;
-    const { httpchk, timeout } = this.config;
-    // As in HAProxy, another port speaks in the clear.
-    const tls = check.port === undefined ? member.snapshot.tls : undefined;
-    return { id: `${this.name}/${id}`, address, port, check, httpchk, tls, timeout: timeout.check };
+    const source = member && this.#sourceOf(id);
+    if (!source) return undefined;
+    const tracked = source.track && this.#deps.tracked(source.track, member);
+    return tracked ? { ...tracked, id: `${this.name}/${id}` } : checkTarget(this.config, member, source);
   }
 
-  /** Takes what checks say of a server; `undefined`: nothing checks it, so nothing speaks against it. */
-  health(id: string, facts: HealthFacts | undefined): void {
+  /** The agent to be asked about a server; undefined: none, or there is no such server. */
+  agent(id: string): ServerAgentTarget | undefined {
+    const member = this.members.get(id);
+    const source = member && this.#sourceOf(id);
+    return source && agentTarget(this.config, member, source);
+  }
+
+  /** Takes what a check and an agent say of a server; `undefined`: there is none, so it says nothing. */
+  health(id: string, check: CheckEvidence | undefined, agent: ServerAgentFacts | undefined): void {
+    const member = this.members.get(id);
+    if (!member) return;
+    this.members.adjust(id, { ...member.adjustment, ...adviceOf(check, agent, this.config.balance) });
+    const { up, why } = verdictOf(check, agent);
+    // What it tracks may not be there yet.
+    const { probeFirst, check: own, track } = this.#sourceOf(id) ?? {};
+    const awaited = !check && probeFirst === true && (own ?? track) !== undefined;
     const now = this.#deps.clock.now();
-    const up = facts?.up ?? true;
-    const why = facts ? evidenceOf(facts) : 'not checked';
-    this.#changed(this.members.health(id, up, why, now));
+    this.#changed(this.#noted(this.members.health(id, up && !awaited, why, now), false));
   }
 
   /** Takes what an operator says of a server. */
   operator(id: string, mode: OperatorMode, why: string): void {
-    this.#changed(this.members.operator(id, mode, why, this.#deps.clock.now()));
+    this.#changed(this.#noted(this.members.operator(id, mode, why, this.#deps.clock.now()), false));
+  }
+
+  /** Takes an operator's word about a server's weight; as long as that is there. */
+  weigh(id: string, operator: WeightWord, why: string): void {
+    const member = this.members.get(id);
+    if (!member) return;
+    this.members.adjust(id, { ...member.adjustment, operator });
+    this.news.weighed(member, why);
+    this.#changed([]);
   }
 
   /** The data plane holds no more work of it. */
@@ -191,6 +226,12 @@ export class BackendControl {
   lookAgain(): void {
     for (const subscription of this.#subscriptions.values()) subscription.lookNow();
     for (const { subscription } of this.#leaving.values()) subscription?.lookNow();
+  }
+
+  /** A plane passes a server over from now on, or does so no more. */
+  steered(message: Parameters<BackendNews['steered']>[1]): void {
+    const member = this.members.get(message.server);
+    if (member) this.news.steered(member.snapshot.name, message);
   }
 
   #follow(): void {
@@ -243,7 +284,8 @@ export class BackendControl {
   #configured(source: AddressSource): void {
     const reasons = { present: 'in the configuration', absent: () => 'removed from the configuration' };
     const now = this.#deps.clock.now();
-    this.#changed(this.members.discover(source.key, [addressCandidate(source)], reasons, now));
+    const found = this.members.discover(source.key, [addressCandidate(source)], reasons, now);
+    this.#changed(this.#noted(found, this.#initial.delete(source.key)));
   }
 
   #subscribe(source: DomainSource): void {
@@ -286,17 +328,26 @@ export class BackendControl {
       present: set.hint
         ? `known from before the start, ${source.domain} has not resolved yet`
         : `found by ${source.domain}`,
-      absent: (id) =>
-        set.excluded.find((excluded) => idOf(excluded) === id)?.why ?? `no longer found by ${source.domain}`,
+      absent: (id) => leftOutWhy(set, id) ?? `no longer found by ${source.domain}`,
     };
     const before = this.#answers.get(source.key);
     this.#answers.set(source.key, set);
     const change = before && changedCandidates(source, before, set);
-    this.#changed(
-      change
-        ? members.discoverChange(source.key, change.said, change.gone, reasons, now)
-        : members.discover(source.key, endpointCandidates(source, set), reasons, now),
-    );
+    const transitions = change
+      ? members.discoverChange(source.key, change.said, change.gone, reasons, now)
+      : members.discover(source.key, endpointCandidates(source, set), reasons, now);
+    const initial = set.hint ? this.#initial.has(source.key) : this.#initial.delete(source.key);
+    this.#changed(this.#noted(transitions, initial));
+  }
+
+  /** To be told of what has just come about, once. @param initial see {@link Warming.note} */
+  #noted(transitions: readonly Transition[], initial: boolean): readonly Transition[] {
+    this.#warming.note(transitions, initial);
+    for (const { member, to, source } of transitions) {
+      const recovers = to === 'open' && source === 'health' && !member.snapshot.backup;
+      if (recovers && this.#sourceOf(member.id)?.endBackupsOnUp) this.#endBackups = true;
+    }
+    return transitions;
   }
 
   /** Which entry of the configuration a server's check comes from: the first one that stands for it. */
@@ -317,14 +368,17 @@ export class BackendControl {
     all.push(...this.#panicked());
     this.news.changed(this.members, all);
     this.#publish();
-    this.#armTick();
+    this.#drainEnds.set(this.members.nextDeadline());
   }
 
   #publish(): void {
     const { servers, gone } = this.members.takeChanges();
     if (servers.length === 0 && gone.length === 0) return;
     const since = this.#revision++;
-    this.#deps.publish({ backend: this.name, revision: this.#revision, since, servers, gone });
+    const backups = this.#endBackups ? this.members.snapshots().filter(({ backup }) => backup) : [];
+    this.#endBackups = false;
+    const cut = backups.length > 0 ? { cut: backups.map(({ id }) => id) } : {};
+    this.#deps.publish({ backend: this.name, revision: this.#revision, since, servers, gone, ...cut });
   }
 
   /** Decides whether so few servers are up that all have to help. */
@@ -334,25 +388,4 @@ export class BackendControl {
     const change = this.news.judge(this.members.all(), panicThreshold);
     return change ? this.members.panic(change.on, change.why, this.#deps.clock.now()) : [];
   }
-
-  #armTick(): void {
-    const deadline = this.members.nextDeadline();
-    if (this.#cancelTick && deadline === this.#tickAt) return;
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
-    this.#tickAt = deadline;
-    if (deadline === undefined) return;
-    const { clock } = this.#deps;
-    // Timers may fire a fraction early; a whole millisecond avoids spinning on it.
-    this.#cancelTick = clock.after(Math.max(1, deadline - clock.now()), () => {
-      this.#cancelTick = undefined;
-      this.#changed(this.members.tick(clock.now()));
-      this.#armTick();
-    });
-  }
-}
-
-/** What a check's verdict rests on: what it last found, and how often in a row. */
-function evidenceOf({ why, row }: HealthFacts): string {
-  return row > 1 ? `${why}, ${row} in a row` : why;
 }

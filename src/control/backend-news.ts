@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { idOf } from '../discovery/discovered-set.ts';
 import type { WatcherEvent } from '../discovery/watcher-state.ts';
+import type { FromPlane } from '../proxy/plane/messages.ts';
 import { DrainTally, logTransition } from './events.ts';
 import { History } from './history.ts';
 import { nameNews } from './name-news.ts';
@@ -38,6 +39,13 @@ export class BackendNews {
     this.#noteOutage(open);
   }
 
+  /** An operator has weighed a server. */
+  weighed({ id, snapshot }: Member, why: string): void {
+    this.history.server(id, { at: this.#clock.wall(), source: 'operator', says: 'weight', why });
+    const backend = this.#backend;
+    this.#log.info({ backend, server: snapshot.name, why }, `server ${backend}/${snapshot.name} is weighed`);
+  }
+
   /** Whether so few of its servers are up that all have to help; undefined: as before. */
   judge(members: Iterable<Member>, threshold: number): PanicChange | undefined {
     const change = this.panic.judge(members, threshold, this.#clock.now());
@@ -58,6 +66,18 @@ export class BackendNews {
     for (const endpoint of event.endpoints) {
       this.history.server(idOf(endpoint), { at, source: 'guard', says: 'held back', why });
     }
+  }
+
+  /** A plane passes a server over from now on, or does so no more. */
+  steered(
+    name: string,
+    { server, out, cause, why, forMs }: Omit<Extract<FromPlane, { type: 'steered' }>, 'backend' | 'type'>,
+  ): void {
+    const says = out ? 'passed over' : 'back';
+    this.history.server(server, { at: this.#clock.wall(), source: 'traffic', says, why });
+    const fields = { backend: this.#backend, server: name, cause, why, ...(out ? { forMs } : {}) };
+    const message = `server ${this.#backend}/${name} ${out ? 'is passed over by new requests' : 'is used again'}`;
+    this.#log[out ? 'warn' : 'info'](fields, message);
   }
 
   #noteOutage(open: number): void {

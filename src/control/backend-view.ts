@@ -1,4 +1,5 @@
 import { downtime } from '../balance/members.ts';
+import type { ServerAgents } from '../health/server-agents.ts';
 import type { ServerChecks } from '../health/server-checks.ts';
 import type { BackendCounters } from '../proxy/plane/counters.ts';
 import type { BackendControl } from './backend-control.ts';
@@ -9,6 +10,7 @@ export function backendView(
   backend: BackendControl,
   counters: BackendCounters,
   checks: Pick<ServerChecks, 'state'>,
+  agents: Pick<ServerAgents, 'state'>,
   now: number,
 ): BackendView {
   const byId = new Map(counters.servers.map((row) => [row.id, row]));
@@ -19,6 +21,9 @@ export function backendView(
       state,
       counters: byId.get(id),
       check: checks.state(`${backend.name}/${id}`),
+      agent: agents.state(`${backend.name}/${id}`),
+      share: member.adjustment,
+      own: member.own,
       downs,
       downtime: downtime(member, now),
     };

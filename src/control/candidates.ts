@@ -8,7 +8,7 @@ import { setDifference } from '../discovery/set-difference.ts';
 /** The server that an `address:` entry stands for. */
 export function addressCandidate(source: AddressSource): Candidate {
   const { key: name, host: address, port, weight, backup, maxconn, drain, tls } = source;
-  return { name, address, port, weight, tier: 0, backup, maxconn, drain, tls };
+  return { name, address, port, weight, tier: 0, backup, maxconn, drain, tls, ...limitsOf(source) };
 }
 
 /** What has become of the candidates of an entry. */
@@ -59,5 +59,42 @@ function candidate(source: DomainSource, endpoint: Endpoint, tiers: readonly num
   const { backup, maxconn, drain, tls } = source;
   const weight = source.weight * endpoint.weight;
   const tier = tiers.indexOf(priority);
-  return { name, address, port, instance: name, weight, tier, backup, maxconn, drain, tls };
+  const limits = limitsOf(source);
+  return { name, address, port, instance: name, weight, tier, backup, maxconn, drain, tls, ...limits };
+}
+
+/** Left out where there are none: most have none. */
+function limitsOf({
+  minconn,
+  maxqueue,
+  observe,
+  probeFirst,
+  endOnDown,
+  sticky,
+  cookie,
+  sendProxy,
+}: AddressSource | DomainSource): Pick<
+  Candidate,
+  'minconn' | 'maxqueue' | 'observe' | 'probeFirst' | 'endOnDown' | 'sticky' | 'cookie' | 'sendProxy'
+> {
+  return {
+    ...(minconn ? { minconn } : {}),
+    ...(maxqueue ? { maxqueue } : {}),
+    ...(observe ? { observe } : {}),
+    ...(probeFirst ? { probeFirst } : {}),
+    ...(endOnDown ? { endOnDown } : {}),
+    ...(sticky ? { sticky } : {}),
+    ...(cookie ? { cookie } : {}),
+    ...(sendProxy ? { sendProxy } : {}),
+  };
+}
+
+/** By set: why each instance is left out, once somebody has asked. Many may turn critical at once. */
+const LEFT_OUT = new WeakMap<DiscoveredSet, ReadonlyMap<string, string>>();
+
+/** Why a set leaves out the instance that is this server; undefined: it does not, or does not know it. */
+export function leftOutWhy(set: DiscoveredSet, id: string): string | undefined {
+  const known = LEFT_OUT.get(set) ?? new Map(set.excluded.map((one) => [idOf(one), one.why]));
+  LEFT_OUT.set(set, known);
+  return known.get(id);
 }

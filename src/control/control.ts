@@ -1,4 +1,6 @@
+import { serverId } from '../balance/server.ts';
 import type { OperatorMode } from '../balance/state.ts';
+import type { WeightWord } from '../balance/weights.ts';
 import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Part } from '../core/lifecycle.ts';
@@ -6,6 +8,7 @@ import type { Log } from '../core/log.ts';
 import { HintsFile } from '../discovery/hints-file.ts';
 import type { Resolver } from '../discovery/resolution.ts';
 import { Watchers } from '../discovery/watchers.ts';
+import { ServerAgents, type ServerAgentTarget } from '../health/server-agents.ts';
 import type { ServerCheckTarget } from '../health/server-check.ts';
 import { ServerChecks } from '../health/server-checks.ts';
 import type { Slots } from '../health/slots.ts';
@@ -52,7 +55,8 @@ export class Control implements Part {
   readonly #watchers: Watchers;
   readonly #hints: HintsFile | undefined;
   readonly #checks: ServerChecks;
-  readonly #unsubscribe: Cancel;
+  readonly #agents: ServerAgents;
+  readonly #unsubscribe: readonly Cancel[];
   readonly #backends = new Map<string, BackendControl>();
   /** Those some of whose servers are checked. */
   readonly #checked = new WeakSet<BackendControl>();
@@ -68,12 +72,13 @@ export class Control implements Part {
     const { answersFile: file } = options;
     this.#hints = file === undefined ? undefined : new HintsFile({ file, clock, log });
     this.#watchers = new Watchers({ resolvers, clock, random, log, hints: this.#hints });
-    this.#checks = new ServerChecks({ clock, random, slots });
-    this.#unsubscribe = this.#checks.flips.on((facts) => {
-      const { id } = facts;
-      const at = id.indexOf('/');
-      this.#backends.get(id.slice(0, at))?.health(id.slice(at + 1), facts);
-    });
+    const spread = () => this.#config?.global.spreadChecks ?? 0;
+    this.#checks = new ServerChecks({ clock, random, slots, spread });
+    this.#agents = new ServerAgents({ clock, random, slots });
+    this.#unsubscribe = [
+      this.#checks.flips.on(({ id }) => this.#tellHealth(id)),
+      this.#agents.news.on(({ id }) => this.#tellHealth(id)),
+    ];
     this.#line = new PlaneLine(options.channel, clock, {
       idle: (backend, server) => this.#backends.get(backend)?.idle(server),
       missed: (name) => {
@@ -85,6 +90,10 @@ export class Control implements Part {
         this.#checks.checkNow(`${backend}/${server}`);
         if (code.startsWith('CONNECT_')) this.#backends.get(backend)?.lookAgain();
       },
+      observed: ({ backend, server, errors, onError }) => {
+        this.#checks.observed(`${backend}/${server}`, onError, `${errors} errors in a row`);
+      },
+      steered: ({ backend, ...message }) => this.#backends.get(backend)?.steered(message),
     });
   }
 
@@ -129,7 +138,7 @@ export class Control implements Part {
     for (const [name, backend] of replaced) {
       if (!backend) continue;
       backend.stop();
-      this.#checks.set(name, this.#backends.get(name)?.targets() ?? []);
+      this.#setChecks(name, this.#backends.get(name));
     }
     this.#config = next;
     this.#follow(next);
@@ -154,7 +163,7 @@ export class Control implements Part {
       frontends: counters.frontends.map((row) => ({ counters: row, status: stopping ? 'STOP' : 'OPEN' })),
       backends: counters.backends.flatMap((row) => {
         const backend = this.#backends.get(row.name);
-        return backend ? [backendView(backend, row, this.#checks, now)] : [];
+        return backend ? [backendView(backend, row, this.#checks, this.#agents, now)] : [];
       }),
     };
   }
@@ -176,10 +185,18 @@ export class Control implements Part {
    * @param server its name, address or id
    * @returns how many it was done with; undefined: there is no such backend
    */
-  operate(backend: string, server: string, mode: OperatorMode, why: string): number | undefined {
+  operate(
+    backend: string,
+    server: string,
+    order: OperatorMode | WeightWord,
+    why: string,
+  ): number | undefined {
     const found = this.#backends.get(backend);
     const called = found?.members.all().filter(({ id, snapshot }) => isCalled(server, id, snapshot.name));
-    for (const { id } of called ?? []) found?.operator(id, mode, why);
+    for (const { id } of called ?? []) {
+      if (typeof order === 'string') found?.operator(id, order, why);
+      else found?.weigh(id, order, why);
+    }
     return called?.length;
   }
 
@@ -199,12 +216,12 @@ export class Control implements Part {
       if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
     } finally {
       this.#line.close();
-      this.#unsubscribe();
+      for (const unsubscribe of this.#unsubscribe) unsubscribe();
       for (const backend of this.#backends.values()) backend.stop();
       this.#watchers.stop();
       await this.#hints?.close();
       this.#sections.close();
-      await this.#checks.stop(deadline);
+      await Promise.all([this.#checks.stop(deadline), this.#agents.stop(deadline)]);
     }
   }
 
@@ -217,6 +234,11 @@ export class Control implements Part {
         log: this.#options.log,
         watchers: this.#watchers,
         onMembers: (ids) => this.#syncChecks(backend, ids),
+        tracked: ({ backend: name, server }, { id, snapshot }) => {
+          const other = this.#backends.get(name);
+          const { address, port } = snapshot;
+          return other?.target(server ?? id) ?? other?.target(serverId(address, port));
+        },
         publish: (change) => {
           if (this.#backends.get(change.backend) === backend) this.#line.changeServers(change);
         },
@@ -245,7 +267,7 @@ export class Control implements Part {
         this.#line.setServers(before.set);
       } else this.#backends.delete(name);
       // Those that were to come may have had their servers checked already.
-      this.#checks.set(name, before?.targets() ?? []);
+      this.#setChecks(name, before);
     }
     const { resolvers, release } = this.#sections.update(this.#config?.resolvers ?? []);
     this.#watchers.update(resolvers);
@@ -263,7 +285,7 @@ export class Control implements Part {
       }
       backend.stop();
       this.#backends.delete(name);
-      this.#checks.set(name, []);
+      this.#setChecks(name, undefined);
     }
   }
 
@@ -277,25 +299,54 @@ export class Control implements Part {
     const before = this.#checked.has(backend);
     if (checked) this.#checked.add(backend);
     else this.#checked.delete(backend);
-    if (!checked && !before) return;
-    const some = checked === before ? ids : undefined;
-    if (some) this.#changeChecks(backend, some);
-    else this.#checks.set(name, backend.targets());
-    for (const id of some ?? backend.members.ids) {
-      const facts = checked ? this.#checks.state(`${name}/${id}`) : undefined;
-      const up = backend.members.get(id)?.state.facts.health.up;
-      if (up !== undefined && up !== (facts?.up ?? true)) backend.health(id, facts);
+    if (checked || before) this.#syncServers(backend, checked === before ? ids : undefined);
+    // What they track may have come or gone, or be checked otherwise.
+    for (const other of this.#backends.values()) {
+      if (other !== backend && other.tracks(name)) this.#syncServers(other, undefined);
     }
   }
 
+  #syncServers(backend: BackendControl, some: Iterable<string> | undefined): void {
+    if (some) this.#changeChecks(backend, some);
+    else this.#setChecks(backend.name, backend);
+    for (const id of some ?? backend.members.ids) this.#tellHealth(`${backend.name}/${id}`);
+  }
+
+  /** What is known of a server, for its backend to decide about. */
+  #tellHealth(target: string): void {
+    const at = target.indexOf('/');
+    const backend = this.#backends.get(target.slice(0, at));
+    backend?.health(target.slice(at + 1), this.#checks.state(target), this.#agents.state(target));
+  }
+
+  /** Of all servers of a backend; undefined: it is no more. */
+  #setChecks(name: string, backend: BackendControl | undefined): void {
+    const ids = backend?.checked ? backend.members.ids : [];
+    this.#checks.set(
+      name,
+      ids.flatMap((id) => backend?.target(id) ?? []),
+    );
+    this.#agents.set(
+      name,
+      ids.flatMap((id) => backend?.agent(id) ?? []),
+    );
+  }
+
   #changeChecks(backend: BackendControl, ids: Iterable<string>): void {
-    const targets: ServerCheckTarget[] = [];
-    const gone: string[] = [];
-    for (const id of ids) {
-      const target = backend.target(id);
-      if (target) targets.push(target);
-      else gone.push(`${backend.name}/${id}`);
-    }
-    this.#checks.change(backend.name, targets, gone);
+    const all = [...ids];
+    const targets = all.map((id): [string, ServerCheckTarget | undefined] => [id, backend.target(id)]);
+    const agents = all.map((id): [string, ServerAgentTarget | undefined] => [id, backend.agent(id)]);
+    const goneOf = (found: readonly [string, unknown][]) =>
+      found.flatMap(([id, target]) => (target ? [] : [`${backend.name}/${id}`]));
+    this.#checks.change(
+      backend.name,
+      targets.flatMap(([, target]) => target ?? []),
+      goneOf(targets),
+    );
+    this.#agents.change(
+      backend.name,
+      agents.flatMap(([, target]) => target ?? []),
+      goneOf(agents),
+    );
   }
 }

@@ -5,7 +5,7 @@ import type { ServerFacts } from '../balance/state.ts';
 export interface HistoryEvent {
   /** Wall-clock ms. */
   readonly at: number;
-  /** Who had a say: discovery, health, an operator, a guard, a panic; or what had been begun came to its end. */
+  /** Who had a say: discovery, health, an operator, a guard, a panic, traffic; or what had been begun came to its end. */
   readonly source: HistorySource;
   /** What was said, in a word or two: `found`, `down`, `maint`, `held back`. */
   readonly says: string;
@@ -15,7 +15,7 @@ export interface HistoryEvent {
   readonly to?: Transition['to'];
 }
 
-export type HistorySource = Transition['source'] | 'guard' | 'backend';
+export type HistorySource = Transition['source'] | 'guard' | 'backend' | 'traffic';
 
 /** The past of one server. */
 export interface ServerHistory {

@@ -80,10 +80,18 @@ const WORK: Kinds<WorkCounters> = {
   lastSession: 'latest',
 };
 
-const BACKEND: Kinds<BackendCounters> = { ...WORK, noServer: 'counter', drainCut: 'counter' };
+const BACKEND: Kinds<BackendCounters> = {
+  ...WORK,
+  noServer: 'counter',
+  drainCut: 'counter',
+  refusedEarly: 'counter',
+  ejections: 'counter',
+  retriesRefused: 'counter',
+};
 
 const SERVER: Kinds<ServerCounters> = {
   ...WORK,
+  ejected: 'gauge',
   idleConnections: 'gauge',
   usedConnections: 'gauge',
 };

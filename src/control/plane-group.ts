@@ -284,7 +284,10 @@ export class PlaneGroup implements Part {
     if (!this.#config) return worker.collect(START_WITHIN_MS);
     const config = { ...this.#config, sets: this.#sets.all() };
     const share = shareOfConfig(config, this.#options.size);
-    return this.#give(worker, share, this.#sockets.all, START_WITHIN_MS);
+    await this.#give(worker, share, this.#sockets.all, START_WITHIN_MS);
+    if (config.backends.some(({ stickiness }) => stickiness?.table)) {
+      this.#crew.all.find((other) => other !== worker)?.tell({ type: 'teach' });
+    }
   }
 
   #ended(worker: Worker): void {
@@ -294,9 +297,17 @@ export class PlaneGroup implements Part {
   }
 
   #hear(worker: Worker, message: PlaneNews): void {
-    if (message.type === 'trouble') this.#say(message);
+    if (message.type === 'stuck') this.#share(worker, message);
     else if (message.type === 'missed') this.#repeat(worker, message.backend);
+    else if (message.type !== 'idle') this.#say(message);
     else if (this.#votes.idle(worker, message)) this.#sayIdle(message);
+  }
+
+  /** Passes on what one worker remembers of clients to the others. */
+  #share(from: Worker, { backend, entries }: Extract<PlaneNews, { type: 'stuck' }>): void {
+    for (const worker of this.#crew.all) {
+      if (worker !== from) worker.tell({ type: 'stick', backend, entries });
+    }
   }
 
   /** Tells one worker all servers of a backend. */

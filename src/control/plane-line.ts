@@ -13,6 +13,8 @@ export interface PlaneNews {
   /** It does not know the servers of a backend, and needs all of them. */
   missed(backend: string): void;
   trouble(message: Extract<FromPlane, { type: 'trouble' }>): void;
+  steered(message: Extract<FromPlane, { type: 'steered' }>): void;
+  observed(message: Extract<FromPlane, { type: 'observed' }>): void;
 }
 
 /** A plane that does not answer for this long is broken, ms. */
@@ -38,6 +40,13 @@ export class PlaneLine {
           return news.missed(message.backend);
         case 'trouble':
           return news.trouble(message);
+        case 'observed':
+          return news.observed(message);
+        case 'steered':
+          return news.steered(message);
+        case 'stuck':
+          // One plane alone has nobody to tell.
+          return;
         default:
           return this.#answers.take(message);
       }

@@ -1,12 +1,15 @@
 import type { ServerSnapshot } from '../balance/server.ts';
 import type { ServerState } from '../balance/state.ts';
+import type { Adjustment, OwnShare } from '../balance/weights.ts';
 import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { ConsulWatchView } from '../discovery/from-consul.ts';
 import type { NameserverCounters } from '../dns/nameserver-counters.ts';
+import type { ServerAgentFacts } from '../health/server-agents.ts';
 import type { ServerCheckFacts } from '../health/server-check.ts';
 import type { MysqlVipView } from '../mysql/view.ts';
 import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy/plane/counters.ts';
+import type { ClusterView } from '../registry/cluster/cluster.ts';
 
 /**
  * The whole system at one moment, for whoever shows it: statistics, metrics, explanations. Built on demand from
@@ -56,6 +59,8 @@ export interface ProcessView {
   readonly workers: { readonly running: number; readonly draining: number; readonly restarts: number };
   /** Whether the built-in registry stores what it is given; undefined without one. */
   readonly storing: { readonly works: boolean; readonly failures: number } | undefined;
+  /** Of a registry that others share: this node's place among them; undefined of any other. */
+  readonly cluster?: ClusterView | undefined;
   /** Other datacenters that the registry asks; undefined without one. */
   readonly datacenters?: readonly DatacenterView[] | undefined;
 }
@@ -104,6 +109,11 @@ export interface ServerView {
   readonly counters: ServerCounters | undefined;
   /** Undefined: not checked by the load balancer. */
   readonly check: ServerCheckFacts | undefined;
+  /** Undefined: it has no agent. */
+  readonly agent?: ServerAgentFacts | undefined;
+  /** What its source says of its share, and what else is said of it; undefined: nothing. */
+  readonly own?: OwnShare | undefined;
+  readonly share?: Adjustment | undefined;
   /** Times it stopped taking work, and ms it has not taken any in all, now included. */
   readonly downs: number;
   readonly downtime: number;

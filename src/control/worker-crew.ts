@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { PlaneNews } from '../proxy/plane/messages.ts';
+import { keepHeapTight } from './heap.ts';
 import { Worker } from './worker.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -94,6 +95,7 @@ export class WorkerCrew {
 
   /** Resolves once all have answered; rejects with INTERNAL when one cannot be started, and then none is left. */
   async start(): Promise<void> {
+    keepHeapTight();
     for (const place of this.places) this.#startAt(place);
     try {
       await Promise.all(this.workers.map((worker) => worker.collect(START_WITHIN_MS)));

@@ -134,6 +134,15 @@ export class Worker {
   }
 }
 
+const NEWS: ReadonlySet<string> = new Set<PlaneNews['type']>([
+  'idle',
+  'missed',
+  'trouble',
+  'observed',
+  'steered',
+  'stuck',
+]);
+
 function isNews(message: FromPlane): message is PlaneNews {
-  return message.type === 'idle' || message.type === 'missed' || message.type === 'trouble';
+  return NEWS.has(message.type);
 }

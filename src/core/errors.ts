@@ -21,6 +21,8 @@ export const ERRORS = {
   UPSTREAM_CLOSED: { source: 'upstream', retryable: true },
   UPSTREAM_TIMEOUT: { source: 'upstream', retryable: false },
   UPSTREAM_PROTOCOL: { source: 'upstream', retryable: false },
+  /** An answer that was not wanted, as another server may have a better one (`retry-on`). */
+  UPSTREAM_STATUS: { source: 'upstream', retryable: false },
   SERVER_REMOVED: { source: 'internal', retryable: true },
   NO_SERVER: { source: 'upstream', retryable: false },
   QUEUE_TIMEOUT: { source: 'upstream', retryable: false },

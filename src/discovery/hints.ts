@@ -29,11 +29,16 @@ export function hintKey({ resolvers, domain, port }: HintedName): string {
   return JSON.stringify([resolvers, domain, port ?? null]);
 }
 
-/** The text of a file of hints, the youngest first; those that are too old, or too many, are left out. */
+/**
+ * The text of a file of hints, the youngest first; those that are too old, or too many, are left out, and so is what
+ * {@link parseHints} would refuse the whole file for: servers that a registry has under a host name, for one.
+ */
 export function formatHints(hints: ReadonlyMap<string, Hint>, wall: number): string {
   const youngest = [...hints].sort(([, a], [, b]) => b.at - a.at).slice(0, MOST_NAMES);
   let room = MOST_SERVERS;
-  const names = youngest.flatMap(([key, { endpoints, at }]) => {
+  const names = youngest.flatMap(([key, { endpoints: all, at }]) => {
+    const endpoints = all.filter((endpoint) => endpointOf(endpoint) !== undefined);
+    if (endpoints.length === 0) return [];
     if (wall - at >= HINT_LASTS_MS || endpoints.length > room) return [];
     room -= endpoints.length;
     return [{ name: JSON.parse(key), at, endpoints }];
@@ -74,20 +79,25 @@ function parseEntry(entry: unknown): readonly [key: string, hint: Hint] {
   return [key, { at, endpoints: endpoints.map((endpoint) => parseEndpoint(endpoint, domain)) }];
 }
 
-function parseEndpoint(endpoint: unknown, domain: string): Endpoint {
-  if (isObject(endpoint)) {
-    const { address, port, weight, priority, name, host } = endpoint;
-    const isFine =
-      isText(address) &&
-      isIP(address) !== 0 &&
-      isPort(port) &&
-      isAmount(weight) &&
-      isAmount(priority) &&
-      isText(name) &&
-      (host === undefined || isText(host));
-    if (isFine) return { address, port, weight, priority, name, ...(host === undefined ? {} : { host }) };
-  }
-  throw new Error(`${domain} has a server that is none`);
+function parseEndpoint(value: unknown, domain: string): Endpoint {
+  const endpoint = endpointOf(value);
+  if (!endpoint) throw new Error(`${domain} has a server that is none`);
+  return endpoint;
+}
+
+function endpointOf(value: unknown): Endpoint | undefined {
+  if (!isObject(value)) return undefined;
+  const { address, port, weight, priority, name, host } = value;
+  const isFine =
+    isText(address) &&
+    isIP(address) !== 0 &&
+    isPort(port) &&
+    isAmount(weight) &&
+    isAmount(priority) &&
+    isText(name) &&
+    (host === undefined || isText(host));
+  if (!isFine) return undefined;
+  return { address, port, weight, priority, name, ...(host === undefined ? {} : { host }) };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -11,6 +11,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   L7RSP: 'Layer7 invalid response',
   L7STS: 'Layer7 wrong status',
   L7TOUT: 'Layer7 timeout',
+  HANA: 'Health analyze',
   PROCOK: 'External check passed',
   PROCERR: 'External check error',
   PROCTOUT: 'External check timeout',

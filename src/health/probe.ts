@@ -8,6 +8,8 @@ export interface ProbeResult {
   readonly code: string;
   /** The response's status for HTTP checks. */
   readonly httpStatus: number | undefined;
+  /** The server wants no new work but may keep what it has: HAProxy's `http-check disable-on-404`. */
+  readonly notFound?: boolean;
 }
 
 /**

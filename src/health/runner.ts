@@ -6,8 +6,8 @@ import type { Slots } from './slots.ts';
 /** Milliseconds throughout. */
 export interface RunnerOptions {
   readonly probe: Probe;
-  /** From the end of one run to the start of the next. */
-  readonly interval: number;
+  /** From the end of one run to the start of the next; asked after each run, with what that took, if it may differ. */
+  readonly interval: number | ((tookMs: number) => number);
   /** A run is aborted after this long. */
   readonly timeout: number;
   /** The first run comes after a random part of this, so that many checks started together do not run together. */
@@ -73,9 +73,11 @@ export class Runner {
     cancelTimeout();
     this.#running = undefined;
     if (this.#stopped) return;
-    onResult(result, clock.now() - began);
+    const tookMs = clock.now() - began;
+    onResult(result, tookMs);
     if (this.#stopped) return;
-    this.#scheduleIn(this.#again ? 0 : interval);
+    const pause = typeof interval === 'number' ? interval : interval(tookMs);
+    this.#scheduleIn(this.#again ? 0 : pause);
     this.#again = false;
   }
 

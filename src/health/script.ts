@@ -70,13 +70,27 @@ function spawnWords(command: string, error: Error): string {
   return `fork/exec ${command}: ${systemWords(error)}`;
 }
 
-function runProgram(command: string, args: string[], output: Tail, signal: AbortSignal): Promise<Ended> {
+/**
+ * Runs a program without a shell, until it ends or the signal kills it and all of its process group. Never rejects.
+ * @param more variables besides those that all programs get
+ */
+export function runProgram(
+  command: string,
+  args: string[],
+  output: Tail,
+  signal: AbortSignal,
+  more: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ error: new Error('aborted') });
     let child: ChildProcess;
     try {
       // Detached: leader of a new session and process group.
-      child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: passedOn() });
+      child = spawn(command, args, {
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...passedOn(), ...more },
+      });
     } catch (thrown) {
       return resolve({ error: thrown instanceof Error ? thrown : new Error(messageOf(thrown)) });
     }

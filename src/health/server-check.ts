@@ -1,13 +1,16 @@
-import type { BackendConfig } from '../config/runtime/backends.ts';
-import type { CheckConfig, ServerTls } from '../config/runtime/servers.ts';
+import type { DialogueCheck, HttpCheck } from '../config/runtime/server-checks.ts';
+import type { CheckConfig, OnError, SendProxy, ServerTls } from '../config/runtime/servers.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeCode } from './check-codes.ts';
+import { checkEvery, pauseAfter } from './check-pace.ts';
+import { type DialogueTimes, dialogueProbe } from './dialogue.ts';
+import { dialogueScript } from './dialogue-checks.ts';
 import { httpchkProbe } from './httpchk.ts';
-import type { ProbeResult } from './probe.ts';
+import { ownProxyHead } from './open-connection.ts';
+import type { Probe, ProbeResult } from './probe.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
-import { connectProbe } from './tcp.ts';
-import { RiseFall } from './threshold.ts';
+import { RiseFall, type RiseFallStart } from './threshold.ts';
 
 /** One server that the load balancer itself is to check. */
 export interface ServerCheckTarget {
@@ -16,17 +19,29 @@ export interface ServerCheckTarget {
   readonly address: string;
   readonly port: number;
   readonly check: CheckConfig;
-  /** Undefined: a connection that opens is enough. */
-  readonly httpchk: BackendConfig['httpchk'];
-  /** How HTTP checks speak to it; undefined: in the clear. */
+  readonly httpchk: HttpCheck | undefined;
+  /** Neither this nor {@link httpchk}: a connection that opens is enough. */
+  readonly dialogue?: DialogueCheck | undefined;
+  /** How checks speak to it; undefined: in the clear. */
   readonly tls?: ServerTls | undefined;
-  /** Longest duration of one check, ms: `timeout check`; undefined: `inter`, as in HAProxy. */
+  /** Checks begin with a head of the PROXY protocol that says they are Vane's own; undefined: they do not. */
+  readonly sendProxy?: SendProxy | undefined;
+  /**
+   * From the opening of the connection to the end of the answer, ms: `timeout check`. Undefined: `inter` is the time for
+   * all of it, as in HAProxy.
+   */
   readonly timeout: number | undefined;
+  /** For the connection to open, beside `timeout`, ms: `timeout connect`, or `inter` where that is shorter. */
+  readonly connectTimeout?: number | undefined;
+  /** It is down until its first good check. */
+  readonly probeFirst?: boolean | undefined;
 }
 
 /** What checks know of a server; a new object after every result. */
 export interface ServerCheckFacts {
   readonly up: boolean;
+  /** Up, and wants no new work: HAProxy's NOLB, of `http-check disable-on-404`. */
+  readonly stopping: boolean;
   /** HAProxy's `status` column: `UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`. */
   readonly position: string;
   /** HAProxy's `check_health` column, of `rise + fall - 1`. */
@@ -57,6 +72,8 @@ export interface ServerCheckOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly slots: Slots;
+  /** Percent: see HAProxy's `spread-checks`. */
+  readonly spread: () => number;
   /** Whether it starts up (one failure from down) or down. */
   readonly up: boolean;
   readonly onResult: (facts: ServerCheckFacts, flipped: boolean) => void;
@@ -64,6 +81,8 @@ export interface ServerCheckOptions {
 
 /** Servers are checked soon after they appear; the spread keeps hundreds from being checked at one moment. */
 const FIRST_WITHIN_MS = 1000;
+/** The same for those that wait for it to get any work. */
+const ADMIT_WITHIN_MS = 100;
 /** Asked to check at once, it does so at most this often: failing connections come by the thousand. */
 const SOONEST_AGAIN_MS = 200;
 
@@ -72,19 +91,28 @@ export class ServerCheck {
   readonly #clock: Clock;
   readonly #runner: Runner;
   readonly #riseFall: RiseFall;
+  readonly #check: CheckConfig;
+  readonly #random: () => number;
+  readonly #spread: () => number;
   readonly #onResult: ServerCheckOptions['onResult'];
   #facts: ServerCheckFacts;
   #lastEnded = Number.NEGATIVE_INFINITY;
   #lastOk: boolean | undefined;
+  #spreadOut = false;
 
   constructor(target: Omit<ServerCheckTarget, 'id'>, options: ServerCheckOptions) {
-    const { inter, port } = target.check;
-    const at = { host: target.address, port: port ?? target.port };
+    const { inter } = target.check;
+    const { timeout, connectTimeout = inter, probeFirst = false } = target;
+    const connect = Math.min(connectTimeout, inter);
     this.#clock = options.clock;
+    this.#check = target.check;
+    this.#random = options.random;
+    this.#spread = options.spread;
     this.#onResult = options.onResult;
-    this.#riseFall = new RiseFall(target.check, options.up);
+    this.#riseFall = new RiseFall(target.check, startOf(options.up, probeFirst));
     this.#facts = {
       ...positionOf(this.#riseFall),
+      stopping: false,
       lastCode: 'INI',
       httpStatus: undefined,
       durationMs: undefined,
@@ -96,10 +124,13 @@ export class ServerCheck {
       downs: 0,
     };
     this.#runner = new Runner({
-      probe: target.httpchk ? httpchkProbe(at, target.httpchk, target.tls) : connectProbe(at),
-      interval: inter,
-      timeout: target.timeout ?? inter,
-      firstWithin: Math.min(inter, FIRST_WITHIN_MS),
+      probe: probeOf(
+        target,
+        timeout === undefined ? undefined : { clock: options.clock, connect, answer: timeout },
+      ),
+      interval: (tookMs) => this.#pause(tookMs),
+      timeout: timeout === undefined ? inter : connect + timeout,
+      firstWithin: Math.min(inter, probeFirst && !options.up ? ADMIT_WITHIN_MS : FIRST_WITHIN_MS),
       clock: options.clock,
       random: options.random,
       slots: options.slots,
@@ -120,18 +151,45 @@ export class ServerCheck {
     if (this.#clock.now() - this.#lastEnded >= SOONEST_AGAIN_MS) this.#runner.runNow();
   }
 
+  /**
+   * The work of the server meets errors (HAProxy's `on-error`): counts as a failed check, or as more than one, and it is
+   * checked at once.
+   */
+  observed(onError: OnError, why: string): void {
+    if (onError === 'sudden-death') this.#riseFall.allowFailures(2);
+    if (onError === 'mark-down') this.#riseFall.allowFailures(1);
+    if (onError !== 'fastinter' && this.#riseFall.up) {
+      this.#take({ status: 'critical', code: 'HANA', output: why, httpStatus: undefined }, 0);
+    }
+    this.#runner.runNow();
+  }
+
   /** Resolves when a check under way has ended. */
   stop(): Promise<void> {
     return this.#runner.stop();
   }
 
+  /** From the end of one check to the next: from start to start it is the interval for what is known now. */
+  #pause(tookMs: number): number {
+    const every = checkEvery(this.#check, this.#riseFall);
+    // The first checks come soon and close together: from the second on they are spread over all the time there is.
+    if (!this.#spreadOut) {
+      this.#spreadOut = true;
+      return this.#random() * every;
+    }
+    return pauseAfter(every, tookMs, this.#spread(), this.#random());
+  }
+
   #take(result: ProbeResult, durationMs: number): void {
-    const { up, row, failures, downs } = this.#facts;
+    const { up, row, failures, downs, stopping: before } = this.#facts;
     const ok = result.status === 'passing';
-    const flipped = this.#riseFall.record(ok);
+    const stopping = result.notFound === true && up;
+    // One that is down is not brought up by an answer that says it wants no work.
+    const flipped = result.notFound && !up ? false : this.#riseFall.record(ok);
     this.#lastEnded = this.#clock.now();
     this.#facts = {
       ...positionOf(this.#riseFall),
+      stopping: stopping || (before && !ok && this.#riseFall.up),
       lastCode: result.code,
       httpStatus: result.httpStatus,
       durationMs,
@@ -143,8 +201,21 @@ export class ServerCheck {
       downs: downs + (flipped && !ok ? 1 : 0),
     };
     this.#lastOk = ok;
-    this.#onResult(this.#facts, flipped);
+    this.#onResult(this.#facts, flipped || this.#facts.stopping !== before);
   }
+}
+
+/** One that is probed first is one good check away from being up. */
+function startOf(up: boolean, probeFirst: boolean): RiseFallStart {
+  return up ? 'up' : probeFirst ? 'nearly up' : 'down';
+}
+
+function probeOf(target: Omit<ServerCheckTarget, 'id'>, times: DialogueTimes | undefined): Probe {
+  const { check, httpchk, dialogue, tls, sendProxy } = target;
+  const head = sendProxy && ownProxyHead(sendProxy);
+  const at = { host: check.addr ?? target.address, port: check.port ?? target.port, tls, head };
+  if (httpchk) return httpchkProbe(at, httpchk, times);
+  return dialogueProbe(at, dialogue && dialogueScript(dialogue), times);
 }
 
 function positionOf({ up, position, health, rise, fall }: RiseFall) {

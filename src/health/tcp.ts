@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { capitalWords, dialWords } from './network-errors.ts';
+import { dialogueProbe } from './dialogue.ts';
+import { dialWords } from './network-errors.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
 type Connected = 'open' | 'timeout' | Error;
@@ -11,7 +12,7 @@ export function tcpProbe(address: string): Probe {
       const at = splitHostPort(address);
       if (!at) return result('SOCKERR', `dial tcp: address ${address}: missing port in address`);
       if (at.port > 65535) return result('SOCKERR', `dial tcp: address ${address}: invalid port`);
-      const connected = await tryConnect(at.host, at.port, 'close', signal);
+      const connected = await tryConnect(at.host, at.port, signal);
       if (connected === 'open') return result('L4OK', `TCP connect ${address}: Success`);
       if (connected === 'timeout') return result('L4TOUT', `dial tcp ${address}: i/o timeout`);
       return result('L4CON', dialWords(connected, at.host, at.port));
@@ -19,35 +20,19 @@ export function tcpProbe(address: string): Probe {
   };
 }
 
-/**
- * HAProxy's plain check of a server: a connection that opens is good. It is ended by a reset, as HAProxy does,
- * so that checks every other second do not fill the machine with sockets in TIME_WAIT.
- */
+/** HAProxy's plain check of a server: a connection that opens is good. */
 export function connectProbe(at: { readonly host: string; readonly port: number }): Probe {
-  return {
-    async run(signal) {
-      const connected = await tryConnect(at.host, at.port, 'reset', signal);
-      if (connected === 'open') return result('L4OK', '');
-      if (connected === 'timeout') return result('L4TOUT', '');
-      return result('L4CON', capitalWords(connected));
-    },
-  };
+  return dialogueProbe(at, undefined);
 }
 
-function tryConnect(
-  host: string,
-  port: number,
-  end: 'close' | 'reset',
-  signal: AbortSignal,
-): Promise<Connected> {
+function tryConnect(host: string, port: number, signal: AbortSignal): Promise<Connected> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve('timeout');
     const socket = connect({ host, port });
     const onAbort = () => finish('timeout');
     const finish = (connected: Connected) => {
       signal.removeEventListener('abort', onAbort);
-      if (connected === 'open' && end === 'reset') socket.resetAndDestroy();
-      else socket.destroy();
+      socket.destroy();
       resolve(connected);
     };
     signal.addEventListener('abort', onAbort, { once: true });

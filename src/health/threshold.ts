@@ -29,6 +29,9 @@ export class ConsulThreshold {
   }
 }
 
+/** Up without credit; down, and the next success takes it up; or down with nothing won yet. */
+export type RiseFallStart = 'up' | 'nearly up' | 'down';
+
 /**
  * HAProxy's `rise` and `fall` (configuration manual, section 5.2), as its one health number: below `rise` the
  * server is down and counts successes, from `rise` on it is up and counts down failures; the top is
@@ -39,15 +42,19 @@ export class RiseFall {
   readonly fall: number;
   #health: number;
 
-  /** @param up where it starts: up without credit, or down with nothing won yet */
-  constructor(options: { rise: number; fall: number }, up = true) {
+  constructor(options: { rise: number; fall: number }, start: RiseFallStart = 'up') {
     this.rise = options.rise;
     this.fall = options.fall;
-    this.#health = up ? this.rise : 0;
+    this.#health = start === 'up' ? this.rise : start === 'nearly up' ? this.rise - 1 : 0;
   }
 
   get up(): boolean {
     return this.#health >= this.rise;
+  }
+
+  /** It is as far up or down as it gets: no change is under way. */
+  get settled(): boolean {
+    return this.#health === this.#top || this.#health === 0;
   }
 
   /** HAProxy's `check_health` column: 0 … rise + fall - 1. */
@@ -60,6 +67,11 @@ export class RiseFall {
     if (this.#health >= this.#top) return 'UP';
     if (this.up) return `UP ${this.#health - this.rise + 1}/${this.fall}`;
     return this.#health === 0 ? 'DOWN' : `DOWN ${this.#health}/${this.rise}`;
+  }
+
+  /** So few failures more take it down; one that is down is left as it is. */
+  allowFailures(count: number): void {
+    if (this.up) this.#health = Math.min(this.#health, this.rise + count - 1);
   }
 
   /** Takes one result; true when the server went up or down by it. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../core/clock.ts';
 import { asVaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -46,12 +47,17 @@ export class Registrations {
   readonly #cause: Cause;
   /** Committed as such. */
   readonly #told = new Map<string, CheckStatus>();
+  /** To be deregistered. */
+  readonly #gone = new Set<string>();
   readonly #stop = new AbortController();
+  /** Not registered, or no longer as they are to be. */
+  #entries: readonly Entry[];
   #wanted: ReadonlyMap<string, EntryState> = new Map();
   #working: Promise<void> | undefined;
 
   constructor(options: RegistrationsOptions) {
     this.#options = options;
+    this.#entries = options.entries;
     this.#cause = { by: `mysql-vip ${options.vip}`, what: 'failover' };
   }
 
@@ -66,6 +72,21 @@ export class Registrations {
     });
   }
 
+  /**
+   * Has other instances from now on. Those that are registered as something else are registered anew, and are critical
+   * until more is wanted of them; those that are not among them are taken out.
+   */
+  replace(entries: readonly Entry[]): void {
+    for (const entry of this.#entries) {
+      const next = entries.find(({ id }) => id === entry.id);
+      if (next && isDeepStrictEqual(next, entry)) continue;
+      if (!next && this.#told.has(entry.id)) this.#gone.add(entry.id);
+      this.#told.delete(entry.id);
+    }
+    for (const { id } of entries) this.#gone.delete(id);
+    this.#entries = entries;
+  }
+
   /** Resolves when all that is wanted now has been committed, or nothing will be any more. */
   async settled(): Promise<void> {
     while (this.#working) await this.#working;
@@ -75,8 +96,8 @@ export class Registrations {
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stopped'));
     await this.settled();
-    const { registry, entries, log, vip } = this.#options;
-    for (const { id } of entries) {
+    const { registry, log, vip } = this.#options;
+    for (const id of [...this.#gone, ...this.#entries.map((entry) => entry.id)]) {
       try {
         await registry.deregisterService(id, { ...this.#cause, what: 'stop' });
       } catch (error) {
@@ -101,7 +122,12 @@ export class Registrations {
 
   /** One change: those that take something out come first. */
   async #step(): Promise<void> {
-    const { registry, entries, log, vip } = this.#options;
+    const { registry, log, vip } = this.#options;
+    const entries = this.#entries;
+    for (const id of this.#gone) {
+      await registry.deregisterService(id, this.#cause);
+      this.#gone.delete(id);
+    }
     const unknown = entries.find(({ id }) => !this.#told.has(id));
     if (unknown) {
       await this.#register(unknown);
@@ -147,7 +173,8 @@ export class Registrations {
   }
 
   #isDone(): boolean {
-    return this.#options.entries.every(({ id }) => this.#told.get(id) === this.#wantedOf(id).status);
+    const isTold = ({ id }: Entry) => this.#told.get(id) === this.#wantedOf(id).status;
+    return this.#gone.size === 0 && this.#entries.every(isTold);
   }
 
   #wantedOf(id: string): EntryState {

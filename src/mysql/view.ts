@@ -13,6 +13,12 @@ export interface MysqlVipView {
   readonly target: string | undefined;
   /** What keeps clients from being led back to a master that is up; undefined: nothing, or there is nothing to do. */
   readonly waitsFor: string | undefined;
+  /** Nobody is led elsewhere for so long; `ever`: until somebody ends it. Undefined: clients are led. */
+  readonly frozenFor: number | 'ever' | undefined;
+  /** New clients are held. */
+  readonly paused: boolean;
+  /** A master of before, in whose place another was promoted, and which does not follow it yet. */
+  readonly demoted: string | undefined;
   readonly alarms: readonly Alarm[];
   readonly servers: readonly MysqlServerView[];
   readonly sessions: number;
@@ -24,7 +30,20 @@ export interface MysqlVipView {
   readonly lastFailover: number | undefined;
   /** Time without a target, in all, the start apart. */
   readonly unavailable: number;
+  /** Programs that were run, by hook and by how that went. */
+  readonly hooks: readonly HookView[];
 }
+
+export interface HookView {
+  readonly hook: string;
+  readonly result: string;
+  readonly runs: number;
+  /** Of all of them, ms. */
+  readonly time: number;
+}
+
+/** What an order has come to. */
+export type OrderAnswer = { readonly refused: string } | { readonly will: string };
 
 export interface MysqlServerView {
   readonly id: string;
@@ -32,6 +51,8 @@ export interface MysqlServerView {
   readonly address: string;
   readonly up: boolean | undefined;
   readonly writable: boolean;
+  /** An operator does not want it used. */
+  readonly drained: boolean;
   readonly version: string | undefined;
   /** Undefined: unknown, or no slave. */
   readonly lag: number | undefined;

@@ -1,21 +1,25 @@
 import type { MysqlServerConfig, MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import { isReplacement } from './failover/judgement.ts';
 import { isWritable, type ServerFacts, staleness } from './failover/server-facts.ts';
-import { type FailoverPolicy, masterOf, type VipState } from './failover/vip-state.ts';
+import { type FailoverPolicy, masterOf, serverOf, type VipState } from './failover/vip-state.ts';
 import type { Entry, EntryState } from './registrations.ts';
 
 /**
  * What a VIP has in the registry: each server under its role, and each under the VIP's name, of which at most one
  * passes: `mysql-vip.service.consul` is where clients are to go, with the tag `master` or `degraded`.
  */
-export function entriesOf({
-  service,
-  servers,
-}: Pick<MysqlVipConfig, 'service' | 'servers'>): readonly Entry[] {
-  return servers.flatMap((server) => [
-    entry(`${service}-${server.role}`, [], server),
-    entry(`${service}-vip`, [server.role === 'master' ? 'master' : 'degraded'], server),
-  ]);
+export function entriesOf(
+  { service, servers }: Pick<MysqlVipConfig, 'service' | 'servers'>,
+  state: Pick<VipState, 'servers'>,
+): readonly Entry[] {
+  return servers.flatMap((server) => {
+    // A promotion exchanges roles.
+    const role = serverOf(state, server.id)?.role ?? server.role;
+    return [
+      entry(`${service}-${role}`, [], server),
+      entry(`${service}-vip`, [role === 'master' ? 'master' : 'degraded'], server),
+    ];
+  });
 }
 
 function entry(service: string, tags: readonly string[], { id, host, port }: MysqlServerConfig): Entry {

@@ -1,7 +1,8 @@
 import type { Log } from '../core/log.ts';
+import type { KilledCounts } from './endpoint/orphans.ts';
 import type { Alarm, Phase, VipEvent } from './failover/vip-state.ts';
 
-const GOOD: ReadonlySet<Phase> = new Set(['MASTER', 'RECOVERING', 'SWITCHING']);
+const GOOD: ReadonlySet<Phase> = new Set(['MASTER', 'RECOVERING', 'SWITCHING', 'PROMOTED']);
 
 /** One line for each thing that has happened to a VIP. */
 export function logVipEvent(log: Log, vip: string, event: VipEvent): void {
@@ -24,6 +25,17 @@ export function logVipEvent(log: Log, vip: string, event: VipEvent): void {
   else log.info(fields, `mysql-vip ${vip} alarm is over: ${alarmWords(alarm)}`);
 }
 
+/** Sessions that were broken off have been ended at their server, or not. */
+export function logOrphans(log: Log, vip: string, server: string, counts: KilledCounts): void {
+  const fields = { vip, server, ...counts };
+  if (counts.refused === 0) log.info(fields, `mysql-vip ${vip}: sessions left at ${server} are over`);
+  else log.warn(fields, `mysql-vip ${vip} may not end sessions left at ${server}: grant CONNECTION ADMIN`);
+}
+
+export function logUnblocked(log: Log, vip: string, server: string): void {
+  log.warn({ vip, server }, `mysql-vip ${vip}: ${server} had shut this host out, and lets it in again`);
+}
+
 const WORDS: Record<Phase, (target: string | undefined) => string> = {
   INIT: () => 'knows nothing yet',
   MASTER: (target) => `leads to the master ${target}`,
@@ -31,6 +43,8 @@ const WORDS: Record<Phase, (target: string | undefined) => string> = {
   DEGRADED: (target) => `leads to the slave ${target}, read-only`,
   RECOVERING: () => 'has its master back',
   SWITCHING: () => 'lets go of its target',
+  PROMOTING: () => 'makes a slave the master',
+  PROMOTED: (target) => `leads to ${target}, which has become the master`,
   NONE: () => 'has no server to lead to',
 };
 

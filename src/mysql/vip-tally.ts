@@ -1,13 +1,14 @@
 import type { Clock } from '../core/clock.ts';
 import type { FailureClass, ProbeOutcome, Role } from './failover/server-facts.ts';
 import { serverOf, type VipState } from './failover/vip-state.ts';
-import type { MysqlServerView, MysqlVipView } from './view.ts';
+import type { HookView, MysqlServerView, MysqlVipView } from './view.ts';
 
 /** Counts what happens to one VIP. */
 export class VipTally {
   readonly #clock: Clock;
   readonly #probes = new Map<string, { ok: number; failed: Record<FailureClass, number> }>();
   readonly #moves: Record<Role, number> = { master: 0, slave: 0 };
+  readonly #hooks = new Map<string, HookView>();
   #lastFailover: number | undefined;
   /** Since when there is no target; undefined: there is one, or never was. */
   #since: number | undefined;
@@ -27,6 +28,17 @@ export class VipTally {
   probes(server: string): MysqlServerView['probes'] {
     const { ok, failed } = this.#of(server);
     return { ok, failed: { ...failed } };
+  }
+
+  /** A program was run. */
+  hooked(hook: string, result: string, ms: number): void {
+    const key = `${hook} ${result}`;
+    const { runs = 0, time = 0 } = this.#hooks.get(key) ?? {};
+    this.#hooks.set(key, { hook, result, runs: runs + 1, time: time + ms });
+  }
+
+  get hooks(): readonly HookView[] {
+    return [...this.#hooks.values()];
   }
 
   moved(before: VipState, after: VipState, now: number): void {

@@ -3,12 +3,17 @@ import type { MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { Agreement, type SharedRegistry } from './agreement.ts';
 import { HoldGate } from './endpoint/hold-gate.ts';
+import { Orphans } from './endpoint/orphans.ts';
 import { Sessions } from './endpoint/sessions.ts';
-import { newEndpointTotals, type Server, type Side, type Site } from './endpoint/site.ts';
-import { failbackBlock, isReplacement } from './failover/judgement.ts';
+import { countOrphans, newEndpointTotals, type Server, type Side, type Site } from './endpoint/site.ts';
 import { nextState } from './failover/next-state.ts';
-import { isWritable, type ProbeOutcome, staleness } from './failover/server-facts.ts';
+import { outcomeOf } from './failover/orders.ts';
+import { serverForReading } from './failover/reading-route.ts';
+import { restoredState, savedOf } from './failover/saved-state.ts';
+import { isWritable, type ProbeOutcome } from './failover/server-facts.ts';
+import type { Order } from './failover/standing.ts';
 import {
   type FailoverPolicy,
   masterOf,
@@ -18,29 +23,29 @@ import {
   type VipState,
 } from './failover/vip-state.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';
+import { NodeAgents } from './node-agents.ts';
 import { Registrations, type VipRegistry } from './registrations.ts';
-import type { MysqlServerView, MysqlVipView } from './view.ts';
+import type { MysqlVipView, OrderAnswer } from './view.ts';
 import { entriesOf, entryStates } from './vip-entries.ts';
-import { logVipEvent } from './vip-log.ts';
+import { logOrphans, logUnblocked, logVipEvent } from './vip-log.ts';
+import { policyOf, RELEASE_WITHIN_MS } from './vip-policy.ts';
+import { type PromotedVip, until, VipPromotions } from './vip-promotions.ts';
 import { VipTally } from './vip-tally.ts';
+import { vipView } from './vip-view.ts';
+import type { VipsFile } from './vips-file.ts';
 
 export interface VipOptions {
   readonly config: MysqlVipConfig;
   readonly clock: Clock;
   readonly log: Log;
   /** Undefined: there is none in this process. */
-  readonly registry: VipRegistry | undefined;
+  readonly registry: (VipRegistry & SharedRegistry) | undefined;
+  /** Undefined: nothing outlives a restart. */
+  readonly file: VipsFile | undefined;
 }
 
-const REFUSED_FALL = 2;
-const INBAND_VETO_MS = 2_000;
-const LONGEST_STABLE_MS = 3_600_000;
-const MOVES_PER_HOUR = 4;
-const RELEASE_WITHIN_MS = 1_000;
 /** While something is about to be decided, time is looked at this often, ms. */
 const TICK_MS = 100;
-/** Slaves whose lag differs by less are as good as each other, ms. */
-const SAME_LAG_MS = 1_000;
 
 /** One VIP: asks its servers, decides by what they say, and leads clients and names where that is decided to be. */
 export class Vip implements Site {
@@ -48,6 +53,7 @@ export class Vip implements Site {
   readonly clock: Clock;
   readonly gate: HoldGate;
   readonly totals = newEndpointTotals();
+  readonly orphans = new Orphans();
   readonly #log: Log;
   readonly #sessions: Sessions;
   readonly #tally: VipTally;
@@ -55,15 +61,20 @@ export class Vip implements Site {
   readonly #servers: ReadonlyMap<string, Server>;
   readonly #heard = new Map<string, number>();
   readonly #draining = new Set<Cancel>();
+  readonly #file: VipsFile | undefined;
+  readonly #promotions: VipPromotions | undefined;
+  readonly #agents: NodeAgents | undefined;
+  readonly #agreement: Agreement | undefined;
   #config: MysqlVipConfig;
   #policy: FailoverPolicy;
   #monitors: ReadonlyMap<string, ServerMonitor> = new Map();
   #state: VipState;
   #tick: Cancel | undefined;
+  readonly #wallOffset: number;
   #withdrawing: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor({ config, clock, log, registry }: VipOptions) {
+  constructor({ config, clock, log, registry, file }: VipOptions) {
     this.name = config.name;
     this.clock = clock;
     this.#log = log;
@@ -73,9 +84,18 @@ export class Vip implements Site {
     this.gate = new HoldGate(clock, config.hold);
     this.#sessions = new Sessions(this, config.maxconn);
     this.#tally = new VipTally(clock);
-    this.#state = newVipState(config.servers, clock.now());
-    this.#registrations =
-      registry && new Registrations({ registry, clock, log, vip: config.name, entries: entriesOf(config) });
+    this.#file = file;
+    this.#wallOffset = clock.wall() - clock.now();
+    this.#state = this.#firstState();
+    const entries = entriesOf(config, this.#state);
+    this.#registrations = registry && new Registrations({ registry, clock, log, vip: config.name, entries });
+    this.#agents =
+      registry &&
+      new NodeAgents(registry.catalog, config.servers, (server, isLost) =>
+        this.#observe({ kind: 'agent', server, isLost }),
+      );
+    this.#agreement = config.promote && registry && this.#agreementIn(registry);
+    this.#promotions = config.promote && new VipPromotions(this.#promotedVip(), config.promote);
   }
 
   get times() {
@@ -84,6 +104,9 @@ export class Vip implements Site {
 
   start(): void {
     this.#registrations?.want(new Map());
+    this.#agents?.start();
+    if (this.#agreement) this.#observe({ kind: 'lock', isHeld: false });
+    this.#agreement?.start();
     this.#startMonitors();
   }
 
@@ -92,6 +115,7 @@ export class Vip implements Site {
     const { interval, timeout } = this.#config.monitor;
     this.#config = config;
     this.#policy = policyOf(config);
+    if (this.#promotions && config.promote) this.#promotions.config = config.promote;
     this.gate.limits = config.hold;
     this.#sessions.max = config.maxconn;
     if (config.monitor.interval !== interval || config.monitor.timeout !== timeout) {
@@ -101,23 +125,48 @@ export class Vip implements Site {
     this.#observe({ kind: 'tick' });
   }
 
-  /** Takes a client that has connected. */
-  serve(client: Socket, side: Side): void {
+  /**
+   * Takes a client that has connected.
+   * @param withHead a head of the PROXY protocol is to come first
+   */
+  serve(client: Socket, side: Side, withHead: boolean): void {
     if (this.#withdrawing) client.destroy();
-    else this.#sessions.serve(client, side);
+    else this.#sessions.serve(client, side, withHead);
   }
 
   route(side: Side, tried: ReadonlySet<string>): Server | undefined {
+    if (this.#state.standing.paused) return undefined;
     const id = (side === 'ro' ? this.#routeForReading(tried) : undefined) ?? this.#state.target;
     return id === undefined ? undefined : this.#servers.get(id);
   }
 
-  suspect(server: string): void {
-    this.#monitors.get(server)?.probeNow();
+  suspect(server: string, blocked = false): void {
+    const monitor = this.#monitors.get(server);
+    if (blocked) monitor?.loginNow();
+    else monitor?.probeNow();
   }
 
   heard(server: string): void {
     this.#heard.set(server, this.clock.now());
+  }
+
+  /** Does as an operator says, or with `isDry` only tells what that would be. */
+  async order(order: Order, by: string, isDry: boolean): Promise<OrderAnswer> {
+    if (order.do === 'rejoin' && !isDry) {
+      try {
+        await this.#promotions?.prepareRejoin(order.server);
+      } catch (error) {
+        return { refused: `${order.server} could not be made a slave: ${messageOf(error)}` };
+      }
+    }
+    const outcome = outcomeOf(order, this.#state, this.clock.now(), this.#policy);
+    if ('refused' in outcome) return { refused: outcome.refused };
+    const { will } = outcome;
+    if (!isDry) {
+      this.#log.info({ vip: this.name, order: order.do, by }, `mysql-vip ${this.name} is told: ${order.do}`);
+      this.#observe({ kind: 'order', order });
+    }
+    return { will };
   }
 
   /** Takes itself out of the registry, lets sessions finish until the deadline, then ends them. Idempotent. */
@@ -133,52 +182,19 @@ export class Vip implements Site {
   }
 
   view(): MysqlVipView {
-    const now = this.clock.now();
-    const { phase, reason, since, epoch, target, alarms, servers } = this.#state;
-    const { moves, lastFailover, unavailable } = this.#tally.read(now);
-    return {
-      ...{ name: this.name, phase, reason, age: now - since, epoch, target, alarms },
-      waitsFor: phase === 'RECOVERING' ? failbackBlock(this.#state, now, this.#policy) : undefined,
-      servers: servers.map(({ id }) => this.#serverView(id, now)),
-      ...{ sessions: this.#sessions.size, held: this.gate.size, totals: this.totals },
-      ...{ moves, lastFailover, unavailable },
+    const sessions = {
+      all: this.#sessions.size,
+      of: (side: Side, id: string) => this.#sessions.count(side, id),
     };
+    return vipView({
+      ...{ name: this.name, state: this.#state, policy: this.#policy, now: this.clock.now() },
+      ...{ servers: this.#servers, sessions, held: this.gate.size, totals: this.totals, tally: this.#tally },
+    });
   }
 
-  #serverView(id: string, now: number): MysqlServerView {
-    const facts = serverOf(this.#state, id);
-    const server = this.#servers.get(id);
-    if (!facts || !server) throw new Error(`no server ${id}`);
-    const stale = facts.role === 'slave' ? staleness(facts, masterOf(this.#state), now) : undefined;
-    return {
-      ...{ id, role: facts.role, up: facts.up, writable: isWritable(facts) },
-      address: `${server.host}:${server.port}`,
-      version: facts.reading?.version,
-      lag: facts.up === true ? facts.reading?.replication?.lag : undefined,
-      staleness: stale !== undefined && Number.isFinite(stale) ? stale : undefined,
-      sessions: { rw: this.#sessions.count('rw', id), ro: this.#sessions.count('ro', id) },
-      probes: this.#tally.probes(id),
-      trouble: facts.trouble?.message,
-    };
-  }
-
-  /** The slave that lags least, of those that lag alike the one with the fewest sessions; those tried already last. */
   #routeForReading(tried: ReadonlySet<string>): string | undefined {
-    const now = this.clock.now();
-    const master = masterOf(this.#state);
-    const fit = this.#state.servers
-      .filter((server) => isReplacement(this.#state, server, now, this.#policy))
-      .map((server) => ({
-        id: server.id,
-        tried: Number(tried.has(server.id)),
-        lag: Math.floor(staleness(server, master, now) / SAME_LAG_MS),
-        sessions: this.#sessions.count('ro', server.id),
-      }));
-    const [best] = fit.toSorted((a, b) => a.tried - b.tried || a.lag - b.lag || a.sessions - b.sessions);
-    // A master that works is better than a slave that did not.
-    return best?.tried && master.up === true && this.#state.target === master.id && !tried.has(master.id)
-      ? master.id
-      : best?.id;
+    const sessions = (server: string) => this.#sessions.count('ro', server);
+    return serverForReading(this.#state, this.#policy, this.clock.now(), tried, sessions);
   }
 
   #startMonitors(): void {
@@ -191,6 +207,7 @@ export class Vip implements Site {
           target: { host, port, user, password },
           ...{ interval, timeout, clock: this.clock },
           onOutcome: (outcome) => this.#probed(id, outcome),
+          onUnblocked: () => logUnblocked(this.#log, this.name, id),
         }),
       ]),
     );
@@ -204,10 +221,17 @@ export class Vip implements Site {
   #probed(server: string, outcome: ProbeOutcome): void {
     this.#tally.probed(server, outcome);
     this.#observe({ kind: 'probe', server, outcome, heardAt: this.#heard.get(server) });
+    if (outcome.ok) void this.#endOrphans(server);
     // What is not certain yet is asked again soon.
     const facts = serverOf(this.#state, server);
     const isInDoubt = facts && (facts.up === false ? facts.successes > 0 : facts.failures > 0);
     if (isInDoubt) this.#monitors.get(server)?.probeNow();
+  }
+
+  async #endOrphans(server: string): Promise<void> {
+    const counts = await this.orphans.end(server, (some) => this.#monitors.get(server)?.kill(some));
+    if (counts) countOrphans(this.totals, counts);
+    if (counts) logOrphans(this.#log, this.name, server, counts);
   }
 
   #observe(observation: Observation): void {
@@ -219,8 +243,14 @@ export class Vip implements Site {
     for (const event of events) logVipEvent(this.#log, this.name, event);
     this.#tally.moved(before, state, now);
     this.#follow(before, state);
+    if (before.demoted !== state.demoted || before.promotedAt !== state.promotedAt) {
+      this.#registrations?.replace(entriesOf(this.#config, state));
+      this.#agreement?.changed();
+    }
     this.#registrations?.want(entryStates(this.#config.service, state, now, this.#policy));
     if (before.phase !== state.phase && state.phase === 'SWITCHING') void this.#release(state.epoch);
+    this.#save();
+    if (before.phase !== state.phase && state.phase === 'PROMOTING') this.#promotions?.begin(state);
     this.#watchTime();
   }
 
@@ -233,26 +263,86 @@ export class Vip implements Site {
       // Who came to read from a slave must not write there.
       const isRival = role === 'slave' && isWritable(server) && after.target !== id;
       if (isRival && was && !isWritable(was)) this.#sessions.leave(id, 'ro', `${id} takes writes`, 'now');
+      if (isRival && id === after.demoted && was && !isWritable(was)) void this.#promotions?.fence(id);
+      const isDrained = after.standing.drained.includes(id) && !before.standing.drained.includes(id);
+      if (isDrained) this.#leave(id, 'ro', `${id} is drained`);
     }
+    if (before.standing.paused && !after.standing.paused && after.target !== undefined) this.gate.open();
     if (after.phase === 'SUSPECT' && before.phase !== 'SUSPECT') {
       for (const monitor of this.#monitors.values()) monitor.probeNow();
     }
     if (before.target === after.target) return;
-    if (before.target !== undefined) this.#leave(before.target);
+    if (before.target !== undefined) {
+      this.#leave(before.target, 'rw', `${before.target} is not the target any more`);
+    }
     if (after.target === undefined) this.gate.shut();
     else this.gate.open();
   }
 
   /** A server that works may see the sessions of writers out; they would stay on it for ever if nobody ended them. */
-  #leave(server: string): void {
-    const why = `${server} is not the target any more`;
-    this.#sessions.leave(server, 'rw', why, 'when-idle');
+  #leave(server: string, side: Side, why: string): void {
+    this.#sessions.leave(server, side, why, 'when-idle');
     const cancel = this.clock.after(this.#config.drain, () => {
       this.#draining.delete(cancel);
-      // It may be the target again.
-      if (this.#state.target !== server) this.#sessions.leave(server, 'rw', why, 'now');
+      // It may be in use again.
+      const { target, standing } = this.#state;
+      const isLeft = side === 'rw' ? target !== server : standing.drained.includes(server);
+      if (isLeft) this.#sessions.leave(server, side, why, 'now');
     });
     this.#draining.add(cancel);
+  }
+
+  #promotedVip(): PromotedVip {
+    return {
+      ...{ name: this.name, clock: this.clock, log: this.#log, servers: this.#servers },
+      state: () => this.#state,
+      left: async (server) => {
+        await until(this.clock, this.clock.now() + this.#config.drain + RELEASE_WITHIN_MS, () => {
+          return this.#sessions.count('rw', server) === 0;
+        });
+        // Should this process end in the middle of it, the next one must know.
+        await this.#file?.written();
+      },
+      observe: (observation) => this.#observe(observation),
+      probeNow: (server) => this.suspect(server),
+      onHook: (hook, result, ms) => this.#tally.hooked(hook, result, ms),
+    };
+  }
+
+  #agreementIn(registry: SharedRegistry): Agreement {
+    const offset = this.#wallOffset;
+    return new Agreement({
+      ...{ registry, clock: this.clock, log: this.#log, vip: this.name },
+      servers: this.#config.servers.map(({ id, role, host, port }) => `${id}=${role}@${host}:${port}`).join(),
+      own: () => {
+        const { demoted, promotedAt } = this.#state;
+        const at = promotedAt === undefined ? 0 : Math.round(promotedAt + offset);
+        return { master: masterOf(this.#state).id, demoted, promotedAt: at };
+      },
+      onTold: ({ master, demoted, promotedAt }) => {
+        if (promotedAt > 0) this.#observe({ kind: 'told', master, demoted, promotedAt: promotedAt - offset });
+      },
+      onLock: (isHeld) => this.#observe({ kind: 'lock', isHeld }),
+    });
+  }
+
+  #firstState(): VipState {
+    const { servers } = this.#config;
+    const now = this.clock.now();
+    const saved = this.#file?.find(this.name);
+    const restored = saved && restoredState(saved, servers, now, this.#wallOffset);
+    if (saved && !restored) {
+      this.#log.info(
+        { vip: this.name },
+        `mysql-vip ${this.name} has other servers than before, and begins anew`,
+      );
+    }
+    return restored ?? newVipState(servers, now);
+  }
+
+  #save(): void {
+    // Durations since then are what counts, and a wall clock that is set must not look like a change.
+    this.#file?.note(this.name, savedOf(this.#state, this.#config.servers, this.#wallOffset));
   }
 
   /** The old target is let go of once no name leads to it. */
@@ -277,9 +367,13 @@ export class Vip implements Site {
   async #withdraw(): Promise<void> {
     this.#tick?.();
     this.#stopMonitors();
+    this.#agents?.stop();
     for (const cancel of this.#draining) cancel();
     this.gate.shut();
+    await this.#promotions?.settled();
+    await this.#agreement?.stop();
     await this.#registrations?.stop();
+    await this.#file?.written();
   }
 
   async #stop(deadline: number): Promise<void> {
@@ -289,21 +383,4 @@ export class Vip implements Site {
     await this.#sessions.idle(deadline);
     this.#sessions.stop(why);
   }
-}
-
-function policyOf({ monitor, failover, failback }: MysqlVipConfig): FailoverPolicy {
-  return {
-    fall: monitor.fall,
-    fallRefused: Math.min(REFUSED_FALL, monitor.fall),
-    rise: monitor.rise,
-    inbandVeto: INBAND_VETO_MS,
-    unreachableWait: failover.unreachableWait,
-    maxStale: failover.maxStale,
-    failback: {
-      ...failback,
-      maxStable: LONGEST_STABLE_MS,
-      maxPerHour: MOVES_PER_HOUR,
-    },
-    releaseWithin: RELEASE_WITHIN_MS,
-  };
 }

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { BindAddress } from '../config/runtime/binds.ts';
+import type { BindAddress, ExpectProxy } from '../config/runtime/binds.ts';
 import type { MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
@@ -8,17 +9,25 @@ import type { Log } from '../core/log.ts';
 import { hostPort } from '../health/network-errors.ts';
 import { doorKey } from '../proxy/plane/doors.ts';
 import { Listener } from '../proxy/plane/listener.ts';
+import { proxyExpected } from '../proxy/tcp/expect-proxy.ts';
+import type { SharedRegistry } from './agreement.ts';
 import type { Side } from './endpoint/site.ts';
+import type { Order } from './failover/standing.ts';
 import type { VipRegistry } from './registrations.ts';
-import type { MysqlVipView } from './view.ts';
+import type { MysqlVipView, OrderAnswer } from './view.ts';
 import { Vip } from './vip.ts';
+import { VipsFile } from './vips-file.ts';
 
 export interface VipsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Undefined: there is none in this process. */
-  readonly registry: VipRegistry | undefined;
+  readonly registry: (VipRegistry & SharedRegistry) | undefined;
+  /** Where to keep what has to be known after a restart; undefined: nowhere. */
+  readonly dataDir?: string | undefined;
 }
+
+const STATE_FILE = 'mysql-vips.json';
 
 /** Where a VIP listens. */
 export interface VipListening {
@@ -32,6 +41,7 @@ interface Door {
   readonly listener: Listener;
   readonly vip: string;
   readonly side: Side;
+  readonly expectProxy: ExpectProxy | undefined;
 }
 
 /** All `mysql-vip` sections of a configuration. They run in the control process, also with workers. */
@@ -41,10 +51,13 @@ export class Vips implements Part {
   readonly #vips = new Map<string, { vip: Vip; config: MysqlVipConfig }>();
   /** Replaced or removed, with sessions that have yet to end. */
   readonly #leaving = new Set<Promise<void>>();
+  readonly #file: VipsFile | undefined;
   #doors: ReadonlyMap<string, Door> = new Map();
 
   constructor(options: VipsOptions) {
     this.#options = options;
+    const { dataDir, log } = options;
+    this.#file = dataDir === undefined ? undefined : new VipsFile(join(dataDir, STATE_FILE), log);
   }
 
   get listening(): readonly VipListening[] {
@@ -74,11 +87,12 @@ export class Vips implements Part {
       ];
       for (const [i, { at, side }] of sides.entries()) {
         const key = doorKey(at, name, i);
+        const { host, port } = at;
         const open = this.#doors.get(key)?.listener;
         try {
-          const listener = open ?? (await this.#listen(at, name));
+          const listener = open ?? (await this.#listen({ host, port }, name));
           if (!open) fresh.push(listener);
-          next.set(key, { listener, vip: name, side });
+          next.set(key, { listener, vip: name, side, expectProxy: at.expectProxy });
         } catch (error) {
           discard();
           const where = hostPort(at.host, at.port);
@@ -92,6 +106,11 @@ export class Vips implements Part {
 
   view(): readonly MysqlVipView[] {
     return [...this.#vips.values()].map(({ vip }) => vip.view());
+  }
+
+  /** Does as an operator says; undefined: there is no VIP of that name. */
+  order(name: string, order: Order, by: string, isDry: boolean): Promise<OrderAnswer> | undefined {
+    return this.#vips.get(name)?.vip.order(order, by, isDry);
   }
 
   async stop(deadline: number): Promise<void> {
@@ -126,17 +145,18 @@ export class Vips implements Part {
     for (const config of configs) {
       if (!this.#vips.has(config.name)) this.#add(config);
     }
-    for (const { listener, vip, side } of next.values()) {
+    for (const { listener, vip, side, expectProxy } of next.values()) {
+      const isExpected = proxyExpected(expectProxy);
       listener.serve((socket) => {
         const taker = this.#vips.get(vip);
-        if (taker) taker.vip.serve(socket, side);
+        if (taker) taker.vip.serve(socket, side, isExpected(socket));
         else socket.destroy();
       });
     }
   }
 
   #add(config: MysqlVipConfig): void {
-    const vip = new Vip({ config, ...this.#options });
+    const vip = new Vip({ config, ...this.#options, file: this.#file });
     this.#vips.set(config.name, { vip, config });
     vip.start();
   }
@@ -160,8 +180,8 @@ export class Vips implements Part {
 
 /** Whether the second can be taken by what runs the first. */
 function isSameVip(one: MysqlVipConfig, other: MysqlVipConfig): boolean {
-  const kept = ({ servers, service, monitor: { user, password } }: MysqlVipConfig) => ({
-    ...{ servers, service, user, password },
+  const kept = ({ servers, service, monitor: { user, password }, failover: { mode } }: MysqlVipConfig) => ({
+    ...{ servers, service, user, password, mode },
   });
   return isDeepStrictEqual(kept(one), kept(other));
 }

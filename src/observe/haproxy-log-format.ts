@@ -2,8 +2,7 @@ import type { AccessEntry, HttpAccessEntry, RequestLine, TcpAccessEntry } from '
 
 /**
  * One line of HAProxy's access log, without the syslog prefix and the line feed (configuration manual,
- * section 8.2.2 for tcp, 8.2.3 for http). There are no captures, so the cookie fields are `-`, their flags are
- * `--`, and the two fields of captured headers are left out, as HAProxy does where none is declared.
+ * section 8.2.2 for tcp, 8.2.3 for http). There are no captures, so the cookie fields are `-`, and the two fields of captured headers are left out, as HAProxy does where none is declared.
  */
 export function haproxyLine(entry: AccessEntry): string {
   return entry.mode === 'http' ? httpLine(entry) : tcpLine(entry);
@@ -14,7 +13,7 @@ function httpLine(entry: HttpAccessEntry): string {
   const { times, request } = entry;
   return (
     `${whence(entry)} ${times.request}/${times.queue}/${times.connect}/${times.response}/${times.active} ` +
-    `${entry.status} ${entry.bytesRead} - - ${entry.termination}-- ${load(entry)} "${requestLine(request)}"`
+    `${entry.status} ${entry.bytesRead} - - ${entry.termination}${entry.cookies ?? '--'} ${load(entry)} "${requestLine(request)}"`
   );
 }
 

@@ -18,6 +18,7 @@ function httpObject(entry: HttpAccessEntry) {
     target: request?.target ?? null,
     http_version: request?.httpVersion ?? null,
     status: reached(status),
+    cookies: entry.cookies ?? null,
     request_ms: reached(times.request),
     queue_ms: reached(times.queue),
     connect_ms: reached(times.connect),

@@ -9,7 +9,7 @@ import { familiesOf, type Labelled } from './families.ts';
 import { mysqlServerFamilies, mysqlVipFamilies } from './mysql-families.ts';
 import { processMetrics } from './process-metrics.ts';
 import { resolverFamilies } from './resolver-families.ts';
-import { backendFamilies, frontendFamilies, globalFamilies } from './vane-families.ts';
+import { backendFamilies, frontendFamilies, globalFamilies, serverFamilies } from './vane-families.ts';
 
 /** The groups that HAProxy's exporter lets a scrape choose from. */
 export const SCOPES = ['global', 'frontend', 'backend', 'server', 'resolver'] as const;
@@ -98,7 +98,7 @@ class ViewMetrics implements Metrics {
     if (scopes.has('server')) {
       const rows = serverRows(view, maintenance);
       families.push(...familiesOf('haproxy_server_', SERVER_COLUMNS, rows));
-      families.push(...mysqlServerFamilies(view.mysqlVips));
+      families.push(...serverFamilies(rows), ...mysqlServerFamilies(view.mysqlVips));
     }
     if (scopes.has('resolver')) families.push(...resolverFamilies(view.resolvers));
     return families;

@@ -26,7 +26,7 @@ export function mysqlVipFamilies(vips: readonly MysqlVipView[]): readonly Family
     of('gauge', 'target', '1 for the server that clients are led to.', ({ servers, target }) =>
       servers.map(({ id }) => sample({ server: id }, id === target ? 1 : 0)),
     ),
-    of('counter', 'epoch', 'Times a server became the target since start.', ({ epoch }) => [
+    of('counter', 'epoch', 'Goes up by one whenever a server becomes the target.', ({ epoch }) => [
       sample({}, epoch),
     ]),
     of('counter', 'moves_total', 'Times clients were led to another server, by its role.', ({ moves }) =>
@@ -45,6 +45,18 @@ export function mysqlVipFamilies(vips: readonly MysqlVipView[]): readonly Family
     of('gauge', 'split', '1 while more than one server takes writes.', ({ alarms }) => [
       sample({}, alarms.some(({ kind }) => kind === 'split') ? 1 : 0),
     ]),
+    of('gauge', 'frozen', '1 while an operator has frozen it.', ({ frozenFor }) => [
+      sample({}, frozenFor === undefined ? 0 : 1),
+    ]),
+    of('gauge', 'paused', '1 while an operator has new clients held.', ({ paused }) => [
+      sample({}, paused ? 1 : 0),
+    ]),
+    of('counter', 'hooks_total', 'Programs that were run for a promotion, by hook and result.', ({ hooks }) =>
+      hooks.map(({ hook, result, runs }) => sample({ hook, result }, runs)),
+    ),
+    of('counter', 'hook_seconds_total', 'How long they took, in all.', ({ hooks }) =>
+      hooks.map(({ hook, result, time }) => sample({ hook, result }, time / 1000)),
+    ),
     of('gauge', 'held', 'New clients that wait for a server now.', ({ held }) => [sample({}, held)]),
     of(
       'counter',
@@ -60,6 +72,18 @@ export function mysqlVipFamilies(vips: readonly MysqlVipView[]): readonly Family
       'sessions_ended_total',
       'Sessions that were ended because of their server: told so by an error, or closed without a word.',
       ({ totals }) => byKey('how', totals.ended),
+    ),
+    of(
+      'counter',
+      'sessions_unknown_total',
+      'Sessions closed without a word that waited for an answer, or may have: nobody knows what became of that.',
+      ({ totals }) => [sample({}, totals.unknown)],
+    ),
+    of(
+      'counter',
+      'orphans_total',
+      'Sessions left at their server: ended by KILL, gone by themselves, or not to be ended for lack of a grant.',
+      ({ totals }) => byKey('result', { ...totals.orphans }),
     ),
     of(
       'counter',
@@ -91,6 +115,9 @@ export function mysqlServerFamilies(vips: readonly MysqlVipView[]): readonly Fam
   return [
     of('gauge', 'up', '1 while probes succeed.', ({ up }) => [sample({}, up === true ? 1 : 0)]),
     of('gauge', 'writable', '1 while it takes writes.', ({ writable }) => [sample({}, writable ? 1 : 0)]),
+    of('gauge', 'drained', '1 while an operator does not want it used.', ({ drained }) => [
+      sample({}, drained ? 1 : 0),
+    ]),
     of('gauge', 'lag_seconds', 'How far a slave is behind, as it says itself.', ({ lag }) =>
       lag === undefined ? [] : [sample({}, lag / 1000)],
     ),

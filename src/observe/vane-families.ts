@@ -1,10 +1,18 @@
-import type { BackendView, DatacenterView, FrontendView, NameView, SystemView } from '../control/view.ts';
-import { DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
+import type {
+  BackendView,
+  DatacenterView,
+  FrontendView,
+  NameView,
+  ServerView,
+  SystemView,
+} from '../control/view.ts';
+import { type BackendCounters, DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
+import { clusterFamilies } from './cluster-families.ts';
 import type { Family, Labels, Sample } from './exposition.ts';
 
 /** What the process is, which HAProxy tells too, and what became of its reloads. */
 export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
-  const { node, version, reloads, workers, storing, datacenters = [] } = process;
+  const { node, version, reloads, workers, storing, cluster, datacenters = [] } = process;
   return [
     one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
     one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
@@ -42,6 +50,7 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
       workers.restarts,
     ),
     ...(storing ? storeFamilies(storing) : []),
+    ...(cluster ? clusterFamilies(cluster) : []),
     ...datacenterFamilies(datacenters),
   ];
 }
@@ -89,7 +98,7 @@ function storeFamilies({ works, failures }: { works: boolean; failures: number }
     one(
       'vane_registry_store_up',
       'gauge',
-      '0 while the registry cannot be stored: check results count, registrations are refused.',
+      '0 while the registry cannot be stored, or its Redis is away.',
       {},
       works ? 1 : 0,
     ),
@@ -213,12 +222,60 @@ function workFamilies(backends: readonly BackendView[]): readonly Family[] {
       samples: () =>
         backends.map(({ counters }) => ({ labels: { proxy: counters.name }, value: counters.noServer })),
     },
+    ...failingFamilies(backends),
     {
       name: DURATION,
       help: 'Time of whole requests, from the first byte of the head to the last of the answer.',
       type: 'histogram',
       samples: () =>
         backends.flatMap(({ counters }) => durationSamples({ proxy: counters.name }, counters.duration)),
+    },
+  ];
+}
+
+function failingFamilies(backends: readonly BackendView[]): readonly Family[] {
+  const counter = (name: string, help: string, read: (row: BackendCounters) => number): Family => ({
+    name,
+    help,
+    type: 'counter',
+    samples: () =>
+      backends.map(({ counters }) => ({ labels: { proxy: counters.name }, value: read(counters) })),
+  });
+  return [
+    counter(
+      'vane_ejections_total',
+      'Times new requests were kept from a server for what it did to others (outlier), in any worker.',
+      ({ ejections }) => ejections,
+    ),
+    counter(
+      'vane_retries_refused_total',
+      'Retries that were not made because too many had been (retry-budget).',
+      ({ retriesRefused }) => retriesRefused,
+    ),
+    counter(
+      'vane_queue_refused_total',
+      'Requests turned away at once, as the queue moved too slowly to serve them in time.',
+      ({ refusedEarly }) => refusedEarly,
+    ),
+  ];
+}
+
+/** What HAProxy does not tell of a server. */
+export function serverFamilies(
+  servers: readonly {
+    readonly labels: Labels;
+    readonly row: { readonly counters: ServerView['counters'] };
+  }[],
+): readonly Family[] {
+  return [
+    {
+      name: 'vane_server_ejected',
+      help: 'Workers that keep new requests from a server at present; 1 at most with workers: 0.',
+      type: 'gauge',
+      samples: () =>
+        servers.flatMap(({ labels, row: { counters } }) =>
+          counters ? [{ labels, value: counters.ejected }] : [],
+        ),
     },
   ];
 }

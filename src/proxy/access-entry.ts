@@ -41,6 +41,11 @@ interface CommonEntry {
 
 export interface HttpAccessEntry extends CommonEntry {
   readonly mode: 'http';
+  /**
+   * What became of the client's cookie and of ours (configuration manual, section 8.5): `NI`, `VN`, `DI`, …; undefined:
+   * the backend has none.
+   */
+  readonly cookies?: string | undefined;
   /** %tr: wall-clock ms of the request's first byte. */
   readonly at: number;
   /** %TR %Tw %Tc %Tr %Ta. */

@@ -18,6 +18,7 @@ import {
   planCheckReport,
   requireCheck,
 } from './check-plans.ts';
+import { Cluster } from './cluster/cluster.ts';
 import { CommandQueue, type Scope } from './command-queue.ts';
 import type { CheckRequest, RegistryCommands } from './commands.ts';
 import { logCommit } from './commit-log.ts';
@@ -35,8 +36,9 @@ import { planAgain } from './plan-again.ts';
 import { PreparedQueries } from './prepared-queries.ts';
 import type { CatalogReader } from './reader.ts';
 import { planRestore, type Restoration } from './restore-plan.ts';
-import { checkScope, endingCheckScopes, endingNodeScopes, serviceScope } from './scopes.ts';
+import { checkScope, endingCheckScopes, serviceScope, touchedNodesScope } from './scopes.ts';
 import {
+  checksOf,
   checksTouchedBy,
   planServiceDeregistration,
   planServiceRegistration,
@@ -80,6 +82,8 @@ export class Registry implements RegistryCommands, Part {
   readonly sessions: Sessions;
   readonly transactions: Transactions;
   readonly queries: PreparedQueries;
+  /** Undefined: no other node shares this registry. */
+  readonly cluster: Cluster | undefined;
   readonly #options: RegistryOptions;
   readonly #catalog: Catalog;
   readonly #queue = new CommandQueue();
@@ -93,6 +97,7 @@ export class Registry implements RegistryCommands, Part {
   /** Commits that came while the snapshot was being loaded. */
   #early: Committed[] | undefined = [];
   #stopping: Promise<void> | undefined;
+  #leaves = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -120,7 +125,10 @@ export class Registry implements RegistryCommands, Part {
     this.#commits = commits;
     this.#lockDelays = delays;
     this.kv = new KeyValues({ catalog, enqueue, commits, delays, backlog });
-    this.sessions = new Sessions({ catalog, enqueue, commits, clock, log, newId: randomUUID });
+    const { coordination } = store;
+    this.sessions = new Sessions({ catalog, enqueue, commits, clock, log, newId: randomUUID, coordination });
+    const reassert = () => this.#putOwnNode('return');
+    this.cluster = coordination && new Cluster({ coordination, catalog, node, clock, log, random, reassert });
     this.transactions = new Transactions({ catalog, enqueue, commits, delays, backlog });
     this.queries = new PreparedQueries({ catalog, enqueue, commits, newId: randomUUID });
   }
@@ -152,19 +160,15 @@ export class Registry implements RegistryCommands, Part {
       for (const committed of early) this.#onCommitted(committed);
       const { length: services } = snapshot.services;
       log.info({ index: snapshot.index, nodes: snapshot.nodes.length, services }, 'registry loaded');
-      const plan = planOwnNode(this.#catalog, this.#options.node, {
-        shared: store.shared,
-        newId: randomUUID,
-      });
-      // Past the limit on rows: it is there to stop others, not this node from being in its own registry.
-      const { changes } = effective(this.#catalog, plan);
-      if (changes.length > 0) await store.commit(changes, { by: 'registry', what: 'start' });
+      await this.cluster?.join();
+      await this.#putOwnNode('start');
     } catch (error) {
       this.#unsubscribe();
       await store.close();
       throw error;
     }
     this.sessions.restore();
+    this.cluster?.start();
     this.#state = 'running';
   }
 
@@ -172,6 +176,11 @@ export class Registry implements RegistryCommands, Part {
   stop(deadline: number): Promise<void> {
     this.#stopping ??= this.#stop(deadline);
     return this.#stopping;
+  }
+
+  /** When it stops, this node leaves a registry that others share, with all that is registered here. */
+  leaveOnStop(): void {
+    this.#leaves = true;
   }
 
   async registerService(request: ServiceRegistration, cause: Cause): Promise<void> {
@@ -187,7 +196,7 @@ export class Registry implements RegistryCommands, Part {
 
   deregisterService(id: string, cause: Cause): Promise<boolean> {
     return this.#command(
-      () => [serviceScope(id), ...this.#endingScopes(this.#checksOf(id))],
+      () => [serviceScope(id), ...this.#endingScopes(checksOf(this.#catalog, id))],
       () => planServiceDeregistration(this.#catalog, id),
       cause,
     );
@@ -238,7 +247,7 @@ export class Registry implements RegistryCommands, Part {
 
   async catalogRegister(request: CatalogRegistration, cause: Cause): Promise<void> {
     await this.#command(
-      () => this.#nodeScope(nodesTouchedBy(this.#catalog, request), request.node.id),
+      () => touchedNodesScope(this.#catalog, nodesTouchedBy(this.#catalog, request), request.node.id),
       () => planCatalogRegistration(this.#catalog, request),
       cause,
     );
@@ -249,7 +258,7 @@ export class Registry implements RegistryCommands, Part {
     cause: Cause,
   ): Promise<void> {
     await this.#command(
-      () => this.#nodeScope([request.node], ''),
+      () => touchedNodesScope(this.#catalog, [request.node], ''),
       () => planCatalogDeregistration(this.#catalog, request),
       cause,
     );
@@ -273,6 +282,14 @@ export class Registry implements RegistryCommands, Part {
   freshOutput(check: Check): string {
     const own = fold(check.node) === fold(this.#catalog.self);
     return (own ? this.#outputs.get(check.id) : undefined) ?? check.output;
+  }
+
+  /** Past the limit on rows: it is there to stop others, not this node from being in its own registry. */
+  async #putOwnNode(what: string): Promise<void> {
+    const { store, node } = this.#options;
+    const plan = planOwnNode(this.#catalog, node, { shared: store.shared, newId: randomUUID });
+    const { changes } = effective(this.#catalog, plan);
+    if (changes.length > 0) await store.commit(changes, { by: 'registry', what });
   }
 
   /** Resolves to whether there was anything to commit. */
@@ -316,6 +333,7 @@ export class Registry implements RegistryCommands, Part {
     for (const effect of effects) this.#forgetOutput(effect);
     this.#lockDelays.reflect(effects);
     this.sessions.reflect(effects);
+    this.cluster?.reflect(effects);
     const onWarning = this.#options.warningsFail ? 'gets no traffic' : 'still gets traffic';
     logCommit(this.#options.log, committed, effects, onWarning);
   }
@@ -364,27 +382,18 @@ export class Registry implements RegistryCommands, Part {
     cancel();
     this.#queue.refuse(new VaneError('STOPPING', 'the registry stops'));
     this.#storing.stop();
+    await this.cluster?.stop(this.#leaves ? () => this.#leave() : undefined);
     this.#unsubscribe?.();
     await store.close();
   }
 
-  #checksOf(serviceId: string): string[] {
-    const checks = this.#catalog.instanceChecks(this.#catalog.self, serviceId);
-    return checks.map((check) => check.id);
+  #leave(): Promise<number> {
+    const node = this.#catalog.self;
+    return this.#options.store.commit([{ op: 'delete-node', node }], { by: 'registry', what: 'leave' });
   }
 
   /** Checks that may go or turn critical, with what then ends. */
   #endingScopes(checks: readonly string[]): string[] {
     return checks.flatMap((check) => endingCheckScopes(this.#catalog, check));
-  }
-
-  /** Commands on this node go by service and check, so whoever changes it as a whole must be alone. */
-  #nodeScope(nodes: readonly string[], id: string): Scope {
-    const names = nodes.map(fold);
-    if (names.includes(fold(this.#catalog.self))) return 'everything';
-    return [
-      ...names.flatMap((name) => endingNodeScopes(this.#catalog, name)),
-      ...(id === '' ? [] : [`node-id ${id}`]),
-    ];
   }
 }

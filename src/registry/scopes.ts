@@ -1,3 +1,4 @@
+import type { Scope } from './command-queue.ts';
 import { fold } from './fold.ts';
 import type { Session } from './model.ts';
 import type { CatalogReader } from './reader.ts';
@@ -38,4 +39,17 @@ export function endingCheckScopes(reader: CatalogReader, check: string): string[
 /** Another node that may lose what is on it, and the sessions that live there. */
 export function endingNodeScopes(reader: CatalogReader, node: string): string[] {
   return [nodeScope(node), ...endingScopes(reader, reader.sessions.ofNode(node).value)];
+}
+
+/**
+ * Nodes that are written, and the id that one may take from another; '' for none. Commands on this process's own node go
+ * by service and check, so whoever changes it as a whole must be alone.
+ */
+export function touchedNodesScope(reader: CatalogReader, nodes: readonly string[], id: string): Scope {
+  const names = nodes.map(fold);
+  if (names.includes(fold(reader.self))) return 'everything';
+  return [
+    ...names.flatMap((name) => endingNodeScopes(reader, name)),
+    ...(id === '' ? [] : [`node-id ${id}`]),
+  ];
 }

@@ -53,8 +53,12 @@ export function planServiceDeregistration(reader: CatalogReader, id: string): Ch
 
 /** The check ids that a registration reads or writes. */
 export function checksTouchedBy(reader: CatalogReader, request: ServiceRegistration): string[] {
-  const known = reader.instanceChecks(reader.self, request.service.id);
-  return [...known.map((check) => check.id), ...checkIds(request).map((check) => check.id)];
+  return [...checksOf(reader, request.service.id), ...checkIds(request).map((check) => check.id)];
+}
+
+/** The checks of an instance on this node. */
+export function checksOf(reader: CatalogReader, id: string): string[] {
+  return reader.instanceChecks(reader.self, id).map((check) => check.id);
 }
 
 /** Checks carry the id, name and tags of their instance, and so change when those do. */

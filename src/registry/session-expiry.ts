@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { timeOf } from './cluster/plans.ts';
 import type { Session } from './model.ts';
 import type { Effect } from './tables.ts';
 
@@ -11,8 +12,6 @@ export interface SessionExpiryOptions {
   readonly end: (id: string, due: () => boolean) => Promise<void>;
 }
 
-/** Consul's `structs.SessionTTLMultiplier`: a session that is late by less than its TTL goes on. */
-const PATIENCE = 2;
 /** After an attempt that failed, ms. */
 const RETRY_MS = 5000;
 
@@ -39,8 +38,8 @@ export class SessionExpiry {
   }
 
   /** Its time starts anew. */
-  renew({ id, ttlMs }: Session): void {
-    if (ttlMs > 0) this.#arm(id, ttlMs * PATIENCE);
+  renew(session: Session): void {
+    if (session.ttlMs > 0) this.#arm(session.id, timeOf(session).ms);
   }
 
   /** Nothing expires any more. */

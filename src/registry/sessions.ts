@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { Coordination } from './cluster/coordination.ts';
+import { timeOf } from './cluster/plans.ts';
 import type { CommandQueue, Scope } from './command-queue.ts';
 import type { Commits } from './commits.ts';
 import { fold } from './fold.ts';
@@ -21,6 +23,8 @@ export interface SessionsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
+  /** Undefined: no other node shares the registry, and this one watches over sessions. */
+  readonly coordination: Coordination | undefined;
 }
 
 /** Creates, renews and ends sessions: https://developer.hashicorp.com/consul/docs/dynamic-app-config/sessions */
@@ -54,21 +58,30 @@ export class Sessions {
     await this.#end(id.toLowerCase(), () => true, cause);
   }
 
-  /** Starts a session's time anew; undefined when there is none. Throws REGISTRY_INVALID for what is no id. */
-  renew(id: string): Session | undefined {
-    const session = findSession(this.#options.catalog, id);
-    if (session) this.#expiry.renew(session);
-    return session;
+  /**
+   * Starts a session's time anew; resolves to undefined when there is none. Rejects with REGISTRY_INVALID for what is no
+   * id, and with STORE_FAILED when those who share the registry could not be told.
+   */
+  async renew(id: string): Promise<Session | undefined> {
+    const { catalog, coordination } = this.#options;
+    const session = findSession(catalog, id);
+    if (!session || !coordination) {
+      if (session) this.#expiry.renew(session);
+      return session;
+    }
+    const isThere = session.ttlMs === 0 || (await coordination.renewSession(session.id, timeOf(session).ms));
+    return isThere ? session : undefined;
   }
 
   /** Takes in what has been loaded. */
   restore(): void {
+    if (this.#options.coordination) return;
     for (const session of this.#options.catalog.sessions.all().value) this.#expiry.renew(session);
   }
 
   /** Takes in what a commit has done. */
   reflect(effects: readonly Effect[]): void {
-    this.#expiry.reflect(effects);
+    if (!this.#options.coordination) this.#expiry.reflect(effects);
   }
 
   /** No session expires any more. */

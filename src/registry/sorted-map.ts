@@ -3,8 +3,8 @@
  * once per change and is the same array until the next one.
  */
 export class SortedMap<V> {
-  readonly #keys: string[] = [];
-  readonly #values: V[] = [];
+  #keys: string[] = [];
+  #values: V[] = [];
   #list: readonly V[] | undefined;
 
   get size(): number {
@@ -20,6 +20,10 @@ export class SortedMap<V> {
     const at = this.#position(key);
     if (this.#keys[at] === key) {
       this.#values[at] = value;
+    } else if (this.#keys.length === 0) {
+      // Very many maps hold one thing only, and an array that grows takes room for sixteen more.
+      this.#keys = [key];
+      this.#values = [value];
     } else {
       this.#keys.splice(at, 0, key);
       this.#values.splice(at, 0, value);

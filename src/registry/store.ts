@@ -1,5 +1,6 @@
 import type { Cancel } from '../core/clock.ts';
 import type { VaneError } from '../core/errors.ts';
+import type { Coordination } from './cluster/coordination.ts';
 import type { Expectation } from './expectations.ts';
 import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from './model.ts';
 
@@ -46,6 +47,8 @@ export interface RegistryStore {
   onCommitted(fn: (committed: Committed) => void): Cancel;
   /** Of a shared store: whose rows it speaks for. To be told before {@link load}. */
   readonly attach?: (host: StoreHost) => void;
+  /** Of a shared store: how those who share it agree on who is there and who leads. */
+  readonly coordination?: Coordination;
   close(): Promise<void>;
 }
 

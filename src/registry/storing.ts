@@ -31,7 +31,8 @@ export class Storing implements StoringState {
   }
 
   get works(): boolean {
-    return this.#works;
+    // A shared store can be away without anybody changing anything here.
+    return this.#store.shared ? this.#store.trouble === undefined : this.#works;
   }
 
   get failures(): number {
@@ -49,7 +50,9 @@ export class Storing implements StoringState {
   }
 
   #look(): void {
-    const { trouble } = this.#store;
+    const { trouble, shared } = this.#store;
+    // It says itself what becomes of changes meanwhile, and tries by itself.
+    if (shared) return;
     if (trouble && this.#works) {
       this.#log.error(
         { error: trouble.message },

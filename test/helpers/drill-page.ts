@@ -1,6 +1,7 @@
 // node drill-page.ts OUTCOMES: writes docs/drills.md from what a full run of the drills has collected.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Machine, machine, vaneVersion, versionOf } from '../../bench/machine.ts';
+import { type FailureOutcome, failureLines, missingFailures } from './drill-failure-rows.ts';
 import { DRILLS, type DrillName, type Outcome } from './drill-outcomes.ts';
 import { ROOT } from './source-tree.ts';
 
@@ -18,7 +19,13 @@ const COLUMNS = [
 ];
 
 /** The whole page. */
-export function drillPage(outcomes: readonly Outcome[], on: Machine, versions: string, date: string): string {
+export function drillPage(
+  outcomes: readonly Outcome[],
+  on: Machine,
+  versions: string,
+  date: string,
+  failures: readonly FailureOutcome[] = [],
+): string {
   const names = Object.keys(DRILLS) as DrillName[];
   const lines = names.flatMap((name) => [
     `### ${capital(DRILLS[name])}`,
@@ -44,7 +51,7 @@ Servers come, go and fall silent while clients ask all the time. \`npm run drill
 - **Bar**: how long after that a request may still come. With the registry built in 50 ms; by DNS one interval and 50 ms, and behind an outage also the second after which a query is sent again.
 - **HAProxy** follows the nameserver of the same registry, or the same nameserver from outside, by \`resolvers\` and \`server-template\` with the defaults, \`option redispatch\` and \`check\`. Vane's interval by DNS is set to HAProxy's second.
 
-${lines.join('\n').trimEnd()}
+${[...lines, ...failureLines(failures)].join('\n').trimEnd()}
 `;
 }
 
@@ -80,23 +87,25 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function read(file: string): readonly Outcome[] {
+function read(file: string): readonly (Outcome | FailureOutcome)[] {
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8')
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as Outcome);
+    .map((line) => JSON.parse(line) as Outcome | FailureOutcome);
 }
 
 if (import.meta.main) {
-  const outcomes = read(process.argv[2] ?? '');
-  const missing = missingFrom(outcomes);
+  const all = read(process.argv[2] ?? '');
+  const outcomes = all.filter((one) => 'drill' in one);
+  const failures = all.filter((one) => 'failure' in one);
+  const missing = [...missingFrom(outcomes), ...missingFailures(failures)];
   if (missing.length > 0) console.log(`\n${PAGE} stays as it is: not measured were ${missing.join(', ')}`);
   else {
     const haproxy = versionOf('haproxy', ['-v'], /version ([\d.]+)/);
     const versions = `Vane ${vaneVersion(ROOT)}, Node ${process.versions.node}, HAProxy ${haproxy}`;
     const date = new Date().toISOString().slice(0, 10);
-    writeFileSync(`${ROOT}/${PAGE}`, drillPage(outcomes, machine(), versions, date));
+    writeFileSync(`${ROOT}/${PAGE}`, drillPage(outcomes, machine(), versions, date, failures));
     console.log(`\nWritten: ${PAGE}`);
   }
 }

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { eventually } from './eventually.ts';
-import { freeAddresses } from './free-port.ts';
+import { lastingPorts } from './free-port.ts';
 import { type Program, startProgram } from './program.ts';
 
 const run = promisify(execFile);
@@ -41,7 +41,9 @@ const SETTINGS = [
 /** The accounts of tests, which all servers have. */
 export const MONITOR = { user: 'vipmon', password: 'mon' };
 export const APP = { user: 'app', password: 'app' };
-const REPLICATION = { user: 'repl', password: 'repl' };
+/** What promotes. */
+export const CONTROL = { user: 'vipctl', password: 'ctl' };
+export const REPLICATION = { user: 'repl', password: 'repl' };
 
 /** One MariaDB server of a test, which is started and ended as often as the test likes. */
 export class MariadbServer {
@@ -124,7 +126,7 @@ export interface MariadbPair {
 
 export async function mariadbPair(...more: readonly string[]): Promise<MariadbPair> {
   const folder = mkdtempSync(join(tmpdir(), 'vane-db-'));
-  const ports = (await freeAddresses(2)).map((address) => Number(address.split(':')[1]));
+  const ports = await lastingPorts(2);
   const [master, slave] = [1, 2].map(
     (id) => new MariadbServer(id, ports[id - 1] ?? 0, join(folder, String(id)), more),
   );
@@ -180,6 +182,7 @@ function accounts(): readonly string[] {
     `GRANT ${grants} ON *.* TO '${user}'@'%' IDENTIFIED BY '${password}'`;
   return [
     account(MONITOR, 'REPLICA MONITOR, BINLOG MONITOR'),
+    account(CONTROL, 'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, BINLOG MONITOR, REPLICA MONITOR, RELOAD'),
     account(APP, 'SELECT, INSERT, UPDATE, DELETE, CREATE, LOCK TABLES'),
     account(REPLICATION, 'REPLICATION SLAVE'),
   ];

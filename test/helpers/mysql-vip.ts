@@ -1,10 +1,22 @@
 import type { MysqlVipConfig } from '../../src/config/runtime/mysql-vips.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import type { Order } from '../../src/mysql/failover/standing.ts';
 import type { MysqlVipView } from '../../src/mysql/view.ts';
-import { Vips } from '../../src/mysql/vips.ts';
+import { Vips, type VipsOptions } from '../../src/mysql/vips.ts';
 import { eventually } from './eventually.ts';
-import { APP, type MariadbPair, MONITOR } from './mariadb.ts';
+import { APP, CONTROL, type MariadbPair, MONITOR, REPLICATION } from './mariadb.ts';
 import { type LogLine, recordedLog } from './registry.ts';
+
+/** Mode `promote`, with all that Vane can do itself. */
+export const PROMOTE: Pick<MysqlVipConfig, 'failover' | 'promote'> = {
+  failover: { mode: 'promote', unreachableWait: 3_000, maxStale: 3_600_000 },
+  promote: {
+    ...CONTROL,
+    replication: REPLICATION,
+    ...{ maxLag: 5_000, applyWait: 10_000, blockFor: 0, requireFence: false, hookTimeout: 5_000 },
+    hooks: { pre: undefined, fence: undefined, promote: undefined, post: undefined, failed: undefined },
+  },
+};
 
 /** One VIP over a pair of servers, without a registry. */
 export interface VipUnderTest {
@@ -17,6 +29,8 @@ export interface VipUnderTest {
   view(): MysqlVipView;
   /** Waits until it leads to this server, or to none. */
   leadsTo(target: string | undefined, withinMs?: number): Promise<void>;
+  /** Why it was refused; undefined: it was not. */
+  order(order: Order, isDry?: boolean): Promise<string | undefined>;
   update(changes: Partial<MysqlVipConfig>): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -36,6 +50,8 @@ export function vipConfig(
     ],
     monitor: { ...MONITOR, interval: 500, timeout: 1_000, fall: 3, rise: 2 },
     failover: { mode: 'degrade', unreachableWait: 3_000, maxStale: 3_600_000 },
+    promote: undefined,
+    registry: { agentLoss: 'failover', agentGrace: 2_000 },
     failback: { policy: 'manual', stable: 1_000 },
     hold: { time: 8_000, max: 1_000 },
     drain: 2_000,
@@ -48,9 +64,10 @@ export function vipConfig(
 export async function startVip(
   pair: MariadbPair,
   changes: Partial<MysqlVipConfig> = {},
+  { registry, ...more }: Partial<Pick<VipsOptions, 'dataDir' | 'registry'>> = {},
 ): Promise<VipUnderTest> {
   const { log, lines } = recordedLog();
-  const vips = new Vips({ clock: systemClock, log, registry: undefined });
+  const vips = new Vips({ clock: systemClock, log, registry, ...more });
   let config = vipConfig(pair, changes);
   const take = async () => (await vips.open([config])).take();
   await vips.start();
@@ -74,6 +91,10 @@ export async function startVip(
         const { target: now, phase, reason } = view();
         if (now !== target || phase === 'SWITCHING') throw new Error(`${phase}, leads to ${now}: ${reason}`);
       }, withinMs),
+    order: async (order, isDry = false) => {
+      const answer = await vips.order('main', order, 'a test', isDry);
+      return answer && 'refused' in answer ? answer.refused : undefined;
+    },
     update: async (more) => {
       config = { ...config, ...more };
       await take();

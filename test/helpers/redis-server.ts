@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { RedisAddress } from '../../src/config/runtime/store.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { silentLog } from '../../src/core/log.ts';
+import { type Log, silentLog } from '../../src/core/log.ts';
 import { RedisStore } from '../../src/registry/stores/redis/redis-store.ts';
+import type { ProcessIdentity } from '../../src/registry/stores/redis/this-process.ts';
 import { eventually } from './eventually.ts';
 import { freeAddresses } from './free-port.ts';
 import { type Program, startProgram } from './program.ts';
@@ -20,10 +22,14 @@ export class RedisServer {
   }
 
   /** One that runs. */
-  static async start(): Promise<RedisServer> {
+  static async start(...settings: readonly string[]): Promise<RedisServer> {
     const [address = ''] = await freeAddresses(1);
-    const server = new RedisServer(Number(address.split(':')[1]));
-    await server.start();
+    return RedisServer.startAt(Number(address.split(':')[1]), ...settings);
+  }
+
+  static async startAt(port: number, ...settings: readonly string[]): Promise<RedisServer> {
+    const server = new RedisServer(port);
+    await server.start(...settings);
     return server;
   }
 
@@ -59,27 +65,48 @@ export class RedisServer {
     }
   }
 
-  /** A store in it, of its own unless another one has the same prefix. */
-  store(prefix: string): RedisStore {
-    return new RedisStore({
-      address: {
-        kind: 'single',
-        hosts: [{ host: '127.0.0.1', port: this.port }],
-        master: '',
-        sentinelPassword: undefined,
-        username: undefined,
-        password: undefined,
-        database: 0,
-        tls: undefined,
-      },
-      prefix,
-      clock: systemClock,
-      log: silentLog,
-    });
+  /**
+   * A store in it, of its own unless another one has the same prefix.
+   * @param lease ms
+   */
+  store(prefix: string, lease = 15_000): RedisStore {
+    return redisStore({ kind: 'single', ports: [this.port], prefix, lease });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** A store in what stands at these ports of this machine. */
+export function redisStore(options: {
+  readonly kind: RedisAddress['kind'];
+  readonly ports: readonly number[];
+  readonly prefix: string;
+  /** ms */
+  readonly lease: number;
+  readonly process?: ProcessIdentity | undefined;
+  readonly outboxFile?: string | undefined;
+  readonly log?: Log;
+}): RedisStore {
+  const { kind, ports, prefix, lease, process, outboxFile, log = silentLog } = options;
+  return new RedisStore({
+    address: {
+      kind,
+      hosts: ports.map((port) => ({ host: '127.0.0.1', port })),
+      master: 'mymaster',
+      sentinelPassword: undefined,
+      username: undefined,
+      password: undefined,
+      database: 0,
+      tls: undefined,
+    },
+    prefix,
+    lease,
+    outboxFile,
+    ...(process ? { process } : {}),
+    clock: systemClock,
+    log,
+  });
 }

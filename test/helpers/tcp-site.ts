@@ -37,7 +37,14 @@ export async function tcpSite(bench: TcpBench, options: TcpSiteOptions = {}): Pr
   const backend = new LiveBackend(backendConfig(options.backend), {
     clock,
     random: () => 0,
-    events: { idle() {}, cut() {}, trouble: (server, { code }) => trouble.push(`${server.name} ${code}`) },
+    events: {
+      idle() {},
+      cut() {},
+      spared() {},
+      steered() {},
+      observed() {},
+      trouble: (server, { code }) => trouble.push(`${server.name} ${code}`),
+    },
   });
   backend.setServers(servers);
   const frontend = new LiveFrontend(frontendConfig(options.frontend));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConsulConfig } from '../../src/config/runtime/resolvers.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { ConsulHttpApi, MAX_CONNECTIONS } from '../../src/discovery/consul/http-api.ts';
 import { ConsulResolver } from '../../src/discovery/from-consul.ts';
 import { nameserverResolver } from '../../src/discovery/from-nameservers.ts';
 import type { Endpoint, Resolution, Resolver } from '../../src/discovery/resolution.ts';
@@ -161,6 +162,21 @@ describe('against a Consul that is not well', () => {
     await c1.is('b 10.0.0.1:81 1');
   });
 
+  test('a question that waits for a connection is not late', async () => {
+    const clock = new FakeClock();
+    await using consul = await startScriptedConsul(() => {});
+    const api = new ConsulHttpApi({ urls: [consul.url], token: undefined, ca: undefined }, clock);
+    const asking = Array.from({ length: MAX_CONNECTIONS + 1 }, (_, i) => api.get(`/v1/${i}`, 1_000, never));
+    const failed = asking.map((one) => one.catch(({ message }: Error) => message));
+    await eventually(() => expect(consul.asked).toHaveLength(MAX_CONNECTIONS));
+    consul.play(saying([], 5));
+    clock.advance(1_000);
+    expect(await failed[0]).toMatch(/has not answered within 1000 ms/);
+    expect(await asking.at(-1)).toMatchObject({ index: 5 });
+    await Promise.all(failed);
+    api.close();
+  });
+
   test('an answer without a leader counts, and is told to be doubtful', async () => {
     await using consul = await startScriptedConsul(
       saying([entry('a', 80)], 5, { 'X-Consul-KnownLeader': 'false' }),
@@ -170,6 +186,24 @@ describe('against a Consul that is not well', () => {
     const answer = await c1.resolve();
     expect(told(answer)).toBe('a 10.0.0.1:80 1');
     expect(answer.ok && answer.gap?.message).toMatch(/knows of no leader/);
+  });
+
+  test.each<[string, Readonly<Record<string, string>>, RegExp]>([
+    ['has no leader', { 'X-Consul-KnownLeader': 'false' }, /knows of no leader: that it has nobody/],
+    ['hides what it has', { 'X-Consul-Results-Filtered-By-ACLs': 'true' }, /may not tell the token all/],
+    ['gives no index', { 'X-Consul-Index': '' }, /gives no index/],
+  ])('that there is nobody is not believed of whoever %s', async (_, headers, message) => {
+    await using consul = await startScriptedConsul(saying([entry('a', 80)], 5));
+    using c1 = follow([consul.url]);
+    c1.watch();
+    await c1.is('a 10.0.0.1:80 1');
+    await eventually(() => expect(consul.asked).toHaveLength(2));
+    const play = saying([], 6, headers);
+    consul.play(play);
+    consul.wake(play);
+    await eventually(async () => expect(told(await c1.resolve())).toMatch(message));
+    consul.play(saying([], 7));
+    await c1.is('');
   });
 
   test('warnings stay in, unless only what passes is wanted', async () => {

@@ -95,6 +95,25 @@ test('why a server has left is told after it has', async () => {
   });
 });
 
+test('an operator weighs a server, and that is told', async () => {
+  await using a = await startWeb('a');
+  await using vane = await startApp(CHECKED);
+  await vane.register(service('a', a.port));
+  const weighed = { weight: '50%', by: 'alice', reason: 'canary' };
+  expect(await operate(vane.stats, 'a', weighed)).toMatchObject({
+    status: 200,
+    body: '{"weight":"50%","servers":1}\n',
+  });
+  const [server] = (await explained(vane.stats, 'a')).servers;
+  expect(server).toMatchObject({ weight: 0.5, work: 'open' });
+  expect(server?.events.at(-1)).toMatchObject({ source: 'operator', why: 'weight 50% by alice: canary' });
+  expect(await operate(vane.stats, 'a', { weight: 7 })).toMatchObject({ status: 200 });
+  expect((await explained(vane.stats, 'a')).servers[0]?.weight).toBe(7);
+  for (const weight of ['257', -1, '1.5', 'much', '99999%', null]) {
+    expect((await operate(vane.stats, 'a', { weight })).status).toBe(400);
+  }
+});
+
 describe('guards', () => {
   test('hold back servers that vanish too many at once, and are explained', async () => {
     await using web = await startWeb('web');

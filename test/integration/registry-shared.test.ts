@@ -3,7 +3,10 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { KvWrite } from '../../src/registry/kv-plans.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { storeKeys } from '../../src/registry/stores/redis/keys.ts';
+import { CommitLog } from '../../src/registry/stores/redis/log.ts';
 import type { RedisStore } from '../../src/registry/stores/redis/redis-store.ts';
+import { Replay } from '../../src/registry/stores/redis/replay.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { needs } from '../helpers/needs.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
@@ -224,5 +227,16 @@ withRedis.describe('nodes with one registry in Redis', () => {
       expect(a.registry.catalog.nodes().value).toEqual(b.registry.catalog.nodes().value),
     );
     await eventually(() => expect(web(a)).toEqual(web(b)));
+  });
+
+  test('a registry is not taken in with a part of its log missing', async () => {
+    const a = await join('a');
+    for (const id of ['a-1', 'a-2', 'a-3']) await register(a, id);
+    const read = () =>
+      redis.ask((client) => Replay.read(new CommitLog(client, storeKeys('vane')), 'another'));
+    expect((await read()).index).toBe(a.registry.catalog.index);
+    // As where others have written two snapshots, and cut the log twice, since this one began to read.
+    await redis.ask((client) => client.xdel('{vane}:log', `${a.registry.catalog.index - 1}-0`));
+    await expect(read()).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 });

@@ -34,6 +34,22 @@ describe('a relay that is closed', () => {
     await left();
   });
 
+  test.each(SIDES)('leaves the other side its time when the %s breaks', async (side) => {
+    const left = await noSocketLeft();
+    const setup = await setUp(bench);
+    const { sender, taker, nearSender } = from(side, setup);
+    const heard = [new Heard(sender), new Heard(taker)];
+    setup.moving.close(reason);
+    await eventually(() => expect(heard.every(({ ended }) => ended)).toBe(true));
+    sender.resetAndDestroy();
+    await eventually(() => expect(nearSender.closed).toBe(true));
+    taker.end('its last words');
+    expect((await setup.moving.ended).error).toBe(reason);
+    await eventually(() => expect(taker.closed).toBe(true));
+    expect(heard[1]?.error).toBeUndefined();
+    await left();
+  });
+
   test('does not wait for sides that do not end', async () => {
     const left = await noSocketLeft();
     const clock = new FakeClock();

@@ -1,7 +1,8 @@
 import { messageOf } from '../../core/errors.ts';
+import { vaneNodes } from '../../registry/cluster/plans.ts';
 import { type Answer, empty } from './answer.ts';
 import type { ApiContext } from './context.ts';
-import { Refusal } from './refusal.ts';
+import { command, Refusal } from './refusal.ts';
 import { demand } from './rights.ts';
 import { type Call, put, type Route } from './route.ts';
 
@@ -21,16 +22,26 @@ export function agentProcessRoutes(api: ApiContext): readonly Route[] {
       demand(call.rights.admin);
       const process = port(api);
       api.log.info({ by: call.cause.by }, 'asked over the consul api to stop');
+      api.registry.leaveOnStop?.();
       process.leave();
       return empty();
     }),
-    put('/v1/agent/force-leave/', (call) => {
-      demand(call.rights.admin);
-      // There are no other members that could have failed.
-      if (call.rest === api.registry.catalog.self) return empty();
-      throw new Refusal(500, `agent: No node found with name '${call.rest}'`);
-    }),
+    put('/v1/agent/force-leave/', (call) => forceLeave(api, call)),
   ];
+}
+
+/** Takes a node away that shared the registry and has failed; one that lives stays. */
+async function forceLeave(api: ApiContext, call: Call): Promise<Answer> {
+  demand(call.rights.admin);
+  const { catalog } = api.registry;
+  const member = vaneNodes(catalog).find(({ node }) => node === call.rest);
+  if (!member) throw new Refusal(500, `agent: No node found with name '${call.rest}'`);
+  const { node, status } = member;
+  if (node !== catalog.self && status === 'critical') {
+    const request = { node, serviceId: undefined, checkId: undefined };
+    await command(api.registry.catalogDeregister(request, call.cause), 500);
+  }
+  return empty();
 }
 
 async function reload(api: ApiContext, call: Call): Promise<Answer> {

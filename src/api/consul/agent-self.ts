@@ -1,4 +1,6 @@
 import { arch, availableParallelism, platform } from 'node:os';
+import { vaneNodes } from '../../registry/cluster/plans.ts';
+import { SERF_HEALTH } from '../../registry/names.ts';
 import { ownNode, SERVER_PORT, serverAddress } from './agent.ts';
 import { type Answer, json } from './answer.ts';
 import { type ApiContext, ownChecks, ownInstances } from './context.ts';
@@ -7,7 +9,7 @@ import { type Call, get, type Route } from './route.ts';
 
 const SERF_PORT = 8301;
 
-/** Who the agent is, and the cluster it makes up alone: https://developer.hashicorp.com/consul/api-docs/agent */
+/** Who the agent is, and the nodes that share its registry: https://developer.hashicorp.com/consul/api-docs/agent */
 export function agentSelfRoutes(api: ApiContext): readonly Route[] {
   return [
     get('/v1/agent/self', (call) => self(api, call)),
@@ -29,7 +31,7 @@ function self(api: ApiContext, call: Call): Answer {
     },
     DebugConfig: debugConfig(api),
     Coord: null,
-    Member: member(api),
+    Member: member(api, catalog.self),
     Stats: stats(api),
     Meta: ownNode(api)?.meta ?? {},
   });
@@ -52,6 +54,8 @@ function debugConfig(api: ApiContext): object {
 
 /** What `consul info` prints: texts only. */
 function stats(api: ApiContext): object {
+  const { cluster, catalog } = api.registry;
+  const leads = !cluster || cluster.view.leader === catalog.self.toLowerCase();
   const checks = ownChecks(api);
   const ttls = checks.filter(({ definition }) => definition?.kind.kind === 'ttl').length;
   return {
@@ -66,8 +70,8 @@ function stats(api: ApiContext): object {
       acl: api.access.enabled ? 'enabled' : 'disabled',
       bootstrap: 'true',
       known_datacenters: '1',
-      leader: 'true',
-      leader_addr: serverAddress(api),
+      leader: String(leads),
+      leader_addr: serverAddress(api, cluster?.view.leader),
       server: 'true',
     },
     runtime: {
@@ -81,21 +85,28 @@ function stats(api: ApiContext): object {
 
 /** There is no wide-area pool: Consul answers null for one it has not joined. */
 function members(api: ApiContext, call: Call): Answer {
-  return json(call.query.get('wan') ? null : call.rights.reads ? [member(api)] : []);
+  if (call.query.get('wan')) return json(null);
+  const { catalog } = api.registry;
+  return json(call.rights.reads ? vaneNodes(catalog).map(({ node }) => member(api, node)) : []);
 }
 
-function member(api: ApiContext): object {
+/** Serf's `MemberStatus`. */
+const ALIVE = 1;
+const FAILED = 4;
+
+function member(api: ApiContext, name: string): object {
   const { catalog } = api.registry;
+  const node = catalog.node(name).value?.node;
   return {
-    Name: catalog.self,
-    Addr: ownNode(api)?.address ?? '',
+    Name: node?.node ?? name,
+    Addr: node?.address ?? '',
     Port: SERF_PORT,
     Tags: {
       acls: api.access.enabled ? '1' : '0',
       bootstrap: '1',
       build: api.version,
       dc: catalog.datacenter,
-      id: ownNode(api)?.id ?? '',
+      id: node?.id ?? '',
       port: String(SERVER_PORT),
       raft_vsn: '3',
       role: 'consul',
@@ -104,7 +115,7 @@ function member(api: ApiContext): object {
       vsn_max: '3',
       vsn_min: '2',
     },
-    Status: 1,
+    Status: catalog.check(name, SERF_HEALTH)?.status === 'critical' ? FAILED : ALIVE,
     ProtocolMin: 1,
     ProtocolMax: 5,
     ProtocolCur: 2,

@@ -147,6 +147,10 @@ function withFamilies(
   const family = isIP(address);
   if (family === 0) return tagged;
   const own = { address, port };
+  // Most have no others, and an object with a shape of its own takes a quarter of the room.
+  if (Object.keys(tagged ?? {}).length === 0) {
+    return family === 4 ? { lan_ipv4: own, wan_ipv4: own } : { lan_ipv6: own, wan_ipv6: own };
+  }
   const families = { [`lan_ipv${family}`]: own, [`wan_ipv${family}`]: own };
   return Object.assign(Object.create(null), families, tagged);
 }

@@ -19,9 +19,9 @@ export function agentRoutes(api: ApiContext): readonly Route[] {
   ];
 }
 
-/** `address:8300` of the one server there is. */
-export function serverAddress(api: ApiContext): string {
-  const address = ownNode(api)?.address ?? '127.0.0.1';
+/** `address:8300` of a server, by default this one. */
+export function serverAddress(api: ApiContext, node: string = api.registry.catalog.self): string {
+  const address = api.registry.catalog.node(node).value?.node.address ?? '127.0.0.1';
   return address.includes(':') ? `[${address}]:${SERVER_PORT}` : `${address}:${SERVER_PORT}`;
 }
 

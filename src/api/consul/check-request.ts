@@ -78,13 +78,11 @@ export function checkRequest(
 /** Which of several kinds counts, in Consul's order. */
 function kindOf(check: CheckKinds): CheckKind {
   if (check.HTTP !== '') {
-    const header: Record<string, readonly string[]> = Object.create(null);
-    for (const [name, values] of Object.entries(check.Header ?? {})) header[name] = values ?? [];
     return {
       kind: 'http',
       url: check.HTTP,
       method: check.Method === '' ? 'GET' : check.Method,
-      header,
+      header: headerOf(check),
       body: check.Body,
       tlsSkipVerify: check.TLSSkipVerify,
     };
@@ -104,6 +102,17 @@ function kindOf(check: CheckKinds): CheckKind {
   const program = { args: check.ScriptArgs ?? [], shell: check.Shell };
   if (check.DockerContainerID === '') return { kind: 'script', ...program };
   return { kind: 'docker', container: check.DockerContainerID, ...program };
+}
+
+/** Most checks have none, and there can be very many of them. */
+const NO_HEADER: Readonly<Record<string, readonly string[]>> = {};
+
+function headerOf({ Header }: CheckKinds): Readonly<Record<string, readonly string[]>> {
+  const given = Object.entries(Header ?? {});
+  if (given.length === 0) return NO_HEADER;
+  const header: Record<string, readonly string[]> = Object.create(null);
+  for (const [name, values] of given) header[name] = values ?? [];
+  return header;
 }
 
 /** What is left out stays 0: whoever runs the check knows the defaults. */

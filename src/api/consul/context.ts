@@ -31,6 +31,9 @@ export interface ApiContext {
   readonly registry: RegistryCommands & {
     readonly catalog: CatalogReader;
     readonly restore: Registry['restore'];
+    /** Undefined: no other node shares the registry. */
+    readonly cluster?: Registry['cluster'];
+    readonly leaveOnStop?: Registry['leaveOnStop'];
     readonly kv: Pick<KeyValues, 'write'>;
     readonly sessions: Pick<Sessions, 'create' | 'destroy' | 'renew'>;
     readonly transactions: Pick<Transactions, 'run'>;

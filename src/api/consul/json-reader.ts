@@ -111,8 +111,8 @@ class Reader {
   }
 
   #unquote(quoted: string): string {
-    if (!quoted.includes('\\')) return quoted.slice(1, -1).toWellFormed();
     try {
+      // Also where nothing is escaped: what is cut out of a text keeps all of it in memory, and this is a copy.
       return String(JSON.parse(quoted)).toWellFormed();
     } catch {
       throw new JsonSyntaxError('invalid character in string escape code');

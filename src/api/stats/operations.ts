@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { OperatorMode } from '../../balance/state.ts';
+import type { WeightWord } from '../../balance/weights.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { BackendExplanation } from '../../control/explain.ts';
 import { admit } from '../consul/admission.ts';
@@ -11,7 +12,12 @@ export interface Operations {
   /** Undefined: there is no such backend. */
   readonly explain: (backend: string, server: string | undefined) => BackendExplanation | undefined;
   /** How many servers of that name or address it was done with; undefined: there is no such backend. */
-  readonly operate: (backend: string, server: string, mode: OperatorMode, why: string) => number | undefined;
+  readonly operate: (
+    backend: string,
+    server: string,
+    order: OperatorMode | WeightWord,
+    why: string,
+  ) => number | undefined;
 }
 
 export interface OperationsAnswer {
@@ -21,6 +27,7 @@ export interface OperationsAnswer {
 }
 
 const MODES = ['ready', 'drain', 'maint'] as const;
+const HIGHEST_WEIGHT = 256;
 /** Of what is told of operators and their reasons, characters. */
 const LONGEST_BY = 64;
 const LONGEST_REASON = 200;
@@ -61,7 +68,10 @@ export function operateRefusal(
   return undefined;
 }
 
-/** `POST /server?backend=NAME&server=NAME` with `{"state": "drain", "by": "alice", "reason": "deploy"}`. */
+/**
+ * `POST /server?backend=NAME&server=NAME` with `{"state": "drain", "by": "alice", "reason": "deploy"}`, or with
+ * `{"weight": "50%"}`.
+ */
 export function operateAnswer(
   operations: Operations,
   query: URLSearchParams,
@@ -70,16 +80,29 @@ export function operateAnswer(
 ): OperationsAnswer {
   const [backend, server] = [query.get('backend'), query.get('server')];
   if (backend === null || server === null) return said(400, 'Which server? ?backend=NAME&server=NAME');
-  const { state, by, reason } = isObject(body) ? body : {};
-  const mode = MODES.find((one) => one === state);
-  if (mode === undefined) return said(400, `Expected {"state": …} with one of ${MODES.join(', ')}`);
-  const who = words(by, LONGEST_BY) || `a client at ${peer ?? 'an unknown address'}`;
+  const { state, weight, by, reason } = isObject(body) ? body : {};
+  const order = weight === undefined ? MODES.find((one) => one === state) : weightOf(weight);
+  if (order === undefined) {
+    const weights = `{"weight": …} with 0 to ${HIGHEST_WEIGHT}, or a percentage such as "50%"`;
+    return said(400, `Expected {"state": …} with one of ${MODES.join(', ')}, or ${weights}`);
+  }
+  const told = typeof order === 'string' ? { state: order } : { weight };
+  const who = callerOf(by, peer);
   const because = words(reason, LONGEST_REASON);
-  const why = `${mode} by ${who}${because && `: ${because}`}`;
-  const servers = operations.operate(backend, server, mode, why);
+  const what = typeof order === 'string' ? order : `weight ${String(weight)}`;
+  const why = `${what} by ${who}${because && `: ${because}`}`;
+  const servers = operations.operate(backend, server, order, why);
   if (servers === undefined) return noBackend(operations, backend);
   if (servers === 0) return said(404, `backend ${plain(backend)} has no server ${plain(server)}`);
-  return { status: 200, body: `${JSON.stringify({ state: mode, servers })}\n`, type: 'application/json' };
+  return { status: 200, body: `${JSON.stringify({ ...told, servers })}\n`, type: 'application/json' };
+}
+
+/** HAProxy's `set weight`: a number, or a percentage of the server's own. */
+function weightOf(written: unknown): WeightWord | undefined {
+  const [, digits, percent] = /^(\d{1,5})(%?)$/.exec(String(written)) ?? [];
+  const number = Number(digits ?? Number.NaN);
+  if (percent && number <= 100 * HIGHEST_WEIGHT) return { percent: number };
+  return !percent && number <= HIGHEST_WEIGHT ? { weight: number } : undefined;
 }
 
 function noBackend(operations: Operations, backend: string): OperationsAnswer {
@@ -90,7 +113,12 @@ function known({ backends }: Operations): string {
   return backends().join(', ') || 'none';
 }
 
-function said(status: number, text: string): OperationsAnswer {
+/** Who operates, in words fit for a line: as they say, or where from. */
+export function callerOf(by: unknown, peer: string | undefined): string {
+  return words(by, LONGEST_BY) || `a client at ${peer ?? 'an unknown address'}`;
+}
+
+export function said(status: number, text: string): OperationsAnswer {
   return { status, body: `${text}\n` };
 }
 
@@ -103,6 +131,6 @@ function plain(text: string): string {
   return text.replace(/\p{C}+/gu, ' ').trim();
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }

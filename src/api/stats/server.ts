@@ -4,10 +4,11 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
-import type { MysqlVipView } from '../../mysql/view.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import type { ClusterStatus } from '../../registry/cluster/cluster.ts';
 import { HttpDoor } from '../http-door.ts';
 import { isServedHost } from '../served-host.ts';
+import { type MysqlOperations, orderAnswer } from './mysql-orders.ts';
 import { explainAnswer, type Operations, operateAnswer, operateRefusal } from './operations.ts';
 import { scrapeFilter } from './scrape-filter.ts';
 
@@ -25,17 +26,20 @@ const MAX_CONNECTIONS = 500;
 const CONNECTIONS_PER_CLIENT = 100;
 /** Of the only request that has a body, bytes. */
 const LARGEST_BODY = 4_096;
-/** The only one that is not read-only. */
+/** The only ones that are not read-only. */
 const OPERATE = '/server';
+const MYSQL_VIP = '/mysql-vip';
 
 export interface StatsApiOptions {
   readonly bind: BindAddress;
   readonly metrics: Metrics;
   readonly health: () => Health;
-  /** What `vane mysql-vip status` is told. */
-  readonly mysqlVips?: () => readonly MysqlVipView[];
+  /** What `vane mysql-vip` is told and does; by default there is none. */
+  readonly mysqlVips?: MysqlOperations;
   /** What `vane explain` is told and `vane server` does; by default there is nothing to ask. */
   readonly operations?: Operations;
+  /** What `vane cluster status` is told; undefined where no other node shares the registry. */
+  readonly cluster?: () => Promise<ClusterStatus> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -124,9 +128,10 @@ class Server implements StatsApi {
     server.setNotFoundHandler((_request, reply) => this.#send(reply, { status: 404, body: 'Not Found\n' }));
     this.#route(server, '/', () => ({ status: 200, body: INDEX }));
     this.#route(server, '/metrics', (query) => this.#metrics(query));
-    this.#route(server, '/mysql-vip', () => this.#mysqlVips());
+    this.#route(server, MYSQL_VIP, () => this.#mysqlVips());
     this.#route(server, '/explain', (query) => explainAnswer(this.#operations, query));
     this.#routeOperate(server);
+    this.#route(server, '/cluster', () => this.#cluster());
     this.#route(server, '/healthz', () => this.#alive());
     this.#route(server, '/readyz', () => this.#ready());
     return server;
@@ -152,6 +157,11 @@ class Server implements StatsApi {
       );
       await this.#send(reply, answer);
     });
+    server.post(MYSQL_VIP, async (request, reply) => {
+      const { mysqlVips = NO_MYSQL_VIPS } = this.#options;
+      const { body, socket } = request;
+      await this.#send(reply, await orderAnswer(mysqlVips, queryOf(request), body, socket.remoteAddress));
+    });
   }
 
   get #operations(): Operations {
@@ -164,7 +174,8 @@ class Server implements StatsApi {
       return { status: 403, body: 'This host is not served on a loopback address\n' };
     }
     if (request.method === 'GET' || request.method === 'HEAD') return undefined;
-    if (request.method === 'POST' && request.url.split('?', 1)[0] === OPERATE) {
+    const [path] = request.url.split('?', 1);
+    if (request.method === 'POST' && (path === OPERATE || path === MYSQL_VIP)) {
       const refusal = operateRefusal(request.headers, request.socket.remoteAddress, this.#options.bind.host);
       if (refusal) reply.header('Connection', 'close');
       return refusal;
@@ -183,8 +194,15 @@ class Server implements StatsApi {
   }
 
   #mysqlVips(): Answer {
-    const { mysqlVips = () => [] } = this.#options;
-    return { status: 200, body: `${JSON.stringify(mysqlVips())}\n`, type: 'application/json' };
+    const { mysqlVips = NO_MYSQL_VIPS } = this.#options;
+    return { status: 200, body: `${JSON.stringify(mysqlVips.view())}\n`, type: 'application/json' };
+  }
+
+  async #cluster(): Promise<Answer> {
+    const status = await this.#options.cluster?.();
+    if (!status)
+      return { status: 404, body: 'No other node shares this registry: registry.store is not redis\n' };
+    return { status: 200, body: `${JSON.stringify(status)}\n`, type: 'application/json' };
   }
 
   #alive(): Answer {
@@ -217,6 +235,8 @@ class Server implements StatsApi {
   }
 }
 
+const NO_MYSQL_VIPS: MysqlOperations = { view: () => [], order: () => undefined };
+
 const NOTHING_TO_OPERATE: Operations = {
   backends: () => [],
   explain: () => undefined,
@@ -246,6 +266,7 @@ const INDEX = `Vane
 /metrics  all statistics, for Prometheus (?scope=global, frontend, backend, server or resolver; no-maint)
 /mysql-vip  what each mysql-vip does, as JSON
 /explain  why servers are in or out, as JSON (?backend=NAME, &server=NAME)
+/cluster  the nodes that share the registry, as JSON
 /healthz  200 while the process works
 /readyz   200 while it takes new work, else 503 and why not
 `;

@@ -7,9 +7,13 @@ import { Turns } from './turns.ts';
 
 /** Points of a server per unit of weight: shares are off by about 1 / √160, 8 %. */
 const POINTS_PER_WEIGHT = 160;
+/**
+ * Of one server, and of one ring: 10 MB. With more, every server gets half as many, and again: so shares stay what the
+ * weights say, but keys move when the heaviest server comes or goes.
+ */
 const MOST_POINTS = 4_096;
-/** Of one ring: 10 MB. With more, every server gets half as many, and again. */
 const MOST_IN_ALL = 2 ** 20;
+const MOST_HALVINGS = 32;
 /** Points looked at before all servers are gone through: only where most are refused. */
 const LONGEST_WALK = 256;
 
@@ -43,7 +47,7 @@ export class ConsistentHash implements Algorithm {
     this.#weights = 0;
     for (const { weight } of servers) this.#weights += weight;
     let scale = POINTS_PER_WEIGHT;
-    while (this.#pointsInAll(scale) > MOST_IN_ALL) scale /= 2;
+    for (let halvings = 0; halvings < MOST_HALVINGS && !this.#fits(scale); halvings++) scale /= 2;
     const taken = new Set<string>();
     const members = servers.map((server) => {
       // Two on one address share a place in everything but the port.
@@ -105,10 +109,13 @@ export class ConsistentHash implements Algorithm {
     }
   }
 
-  #pointsInAll(scale: number): number {
+  #fits(scale: number): boolean {
     let sum = 0;
-    for (const { weight } of this.#servers) sum += pointsOf(weight, scale);
-    return sum;
+    for (const { weight } of this.#servers) {
+      if (weight * scale > MOST_POINTS) return false;
+      sum += pointsOf(weight, scale);
+    }
+    return sum <= MOST_IN_ALL;
   }
 }
 

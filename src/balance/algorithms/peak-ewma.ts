@@ -1,6 +1,6 @@
 import type { ServerSnapshot } from '../server.ts';
 import type { Algorithm, AlgorithmDeps, Answered } from './algorithm.ts';
-import { drawAmong, WeightTable } from './weight-table.ts';
+import { WeightTable } from './weight-table.ts';
 
 /** How long what was measured counts: after this time without news a measure has fallen to 37 %. */
 const DECAY_MS = 10_000;
@@ -45,7 +45,7 @@ export class PeakEwma implements Algorithm {
     const other = servers.length > 1 ? servers[this.#table.indexBeside(index, random())] : undefined;
     const first = one && accept(one) ? one : undefined;
     const second = other && accept(other) ? other : undefined;
-    if (!first || !second) return first ?? second ?? drawAmong(servers, accept, random);
+    if (!first || !second) return first ?? second ?? this.#table.draw(accept, random);
     const at = now();
     return this.#cost(second, at) < this.#cost(first, at) ? second : first;
   }

@@ -1,6 +1,6 @@
 import type { ServerSnapshot } from '../server.ts';
 import type { Algorithm, AlgorithmDeps } from './algorithm.ts';
-import { drawAmong, WeightTable } from './weight-table.ts';
+import { WeightTable } from './weight-table.ts';
 
 /** `balance random(draws)`: the least loaded of a few servers drawn by weight ("power of two choices"). */
 export class RandomDraws implements Algorithm {
@@ -31,6 +31,6 @@ export class RandomDraws implements Algorithm {
         least = burden;
       }
     }
-    return best ?? drawAmong(servers, accept, random);
+    return best ?? this.#table.draw(accept, random);
   }
 }

@@ -4,7 +4,12 @@ import { Turns } from './turns.ts';
 
 /** `balance roundrobin`: each in turn, by weight. */
 export class RoundRobin implements Algorithm {
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
+
+  /** @param load work under way on a server */
+  constructor(load: (id: string) => number) {
+    this.#turns = new Turns(load);
+  }
 
   rebuild(servers: readonly ServerSnapshot[]): void {
     this.#turns.rebuild(servers);
@@ -12,5 +17,9 @@ export class RoundRobin implements Algorithm {
 
   pick(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
     return this.#turns.next(accept);
+  }
+
+  loadChanged(id: string): void {
+    this.#turns.loadChanged(id);
   }
 }

@@ -31,6 +31,16 @@ export class Turns {
   #early = new IndexedHeap<Turn>((a, b) => before(a, b, a.start - b.start));
   #now = 0;
   #weights = 0;
+  readonly #load: ((id: string) => number) | undefined;
+  /** Those that have refused a turn, which they keep, and are asked again when their load has changed, or in a round. */
+  readonly #parked = new Set<Turn>();
+  #turnsSinceAsked = 0;
+  #refused: { readonly turn: Turn; readonly heap: IndexedHeap<Turn> }[] = [];
+
+  /** @param load work under way on a server, whose changes {@link loadChanged} is told; undefined: all are asked always */
+  constructor(load?: (id: string) => number) {
+    this.#load = load;
+  }
 
   /** A new server is owed nothing: it gets its share from now on and no more. */
   rebuild(servers: readonly ServerSnapshot[]): void {
@@ -38,6 +48,7 @@ export class Turns {
     this.#ready = new IndexedHeap<Turn>((a, b) => before(a, b, a.finish - b.finish));
     this.#early = new IndexedHeap<Turn>((a, b) => before(a, b, a.start - b.start));
     this.#weights = 0;
+    this.#parked.clear();
     for (const [order, server] of servers.entries()) {
       // From here on, as if virtual time began now. What one has had in advance counts in turns of its own.
       const known = this.#turns.get(server.id);
@@ -53,16 +64,14 @@ export class Turns {
 
   /** Takes the next turn among those that `accept` allows. */
   next(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
-    const allows = ({ server }: Turn) => accept(server);
-    let chosen = this.#ready.find(allows);
-    if (chosen) this.#ready.remove(chosen);
-    else {
-      // All that are left have been served in advance: time passes until the first has paid it back.
-      chosen = this.#early.find(allows);
-      if (!chosen) return undefined;
-      this.#early.remove(chosen);
-      this.#now = Math.max(this.#now, chosen.start);
+    // There are other reasons to refuse than to be full, which no load tells of.
+    if (this.#parked.size > 0 && ++this.#turnsSinceAsked >= this.#turns.size) this.#unpark();
+    let chosen = this.#take(accept);
+    if (!chosen && this.#parked.size > 0) {
+      this.#unpark();
+      chosen = this.#take(accept);
     }
+    if (!chosen) return undefined;
     const share = 1 / this.#weights;
     // More than a turn late: it was out of the running, and that time is not made up for.
     const late = chosen.finish < this.#now - share - ROUNDING;
@@ -76,6 +85,54 @@ export class Turns {
     }
     if (this.#now > EPOCH) this.rebuild([...this.#turns.values()].map(({ server }) => server));
     return chosen.server;
+  }
+
+  /** A server that was full may have room again. */
+  loadChanged(id: string): void {
+    if (this.#parked.size === 0) return;
+    const turn = this.#turns.get(id);
+    if (turn && this.#parked.delete(turn)) this.#enter(turn);
+  }
+
+  /** The one whose turn it is among those that `accept` allows, out of the heaps. */
+  #take(accept: (server: ServerSnapshot) => boolean): Turn | undefined {
+    const ask = (heap: IndexedHeap<Turn>) =>
+      heap.find((turn) => {
+        if (accept(turn.server)) return true;
+        this.#refused.push({ turn, heap });
+        return false;
+      });
+    let chosen = ask(this.#ready);
+    if (chosen) this.#ready.remove(chosen);
+    else {
+      // All that are left have been served in advance: time passes until the first has paid it back.
+      chosen = ask(this.#early);
+      if (chosen) {
+        this.#early.remove(chosen);
+        this.#now = Math.max(this.#now, chosen.start);
+      }
+    }
+    this.#park();
+    return chosen;
+  }
+
+  #unpark(): void {
+    for (const turn of this.#parked) this.#enter(turn);
+    this.#parked.clear();
+    this.#turnsSinceAsked = 0;
+  }
+
+  #park(): void {
+    if (this.#refused.length === 0) return;
+    for (const { turn, heap } of this.#refused) {
+      // It may have been asked twice.
+      if (this.#parked.has(turn)) continue;
+      // One that has nothing to do has refused for another reason, which may be gone with the next piece of work.
+      if (!this.#load || this.#load(turn.server.id) === 0) continue;
+      heap.remove(turn);
+      this.#parked.add(turn);
+    }
+    this.#refused = [];
   }
 
   #enter(turn: Turn): void {

@@ -1,5 +1,8 @@
 import type { ServerSnapshot } from '../server.ts';
 
+/** Draws before all are asked. */
+const DRAWS = 32;
+
 /** Servers side by side on a line from 0 to 1, each as long as its share of all weights. */
 export class WeightTable {
   #servers: readonly ServerSnapshot[] = [];
@@ -37,6 +40,18 @@ export class WeightTable {
     return index === without ? (without + 1) % this.#servers.length : index;
   }
 
+  /**
+   * One of those that are accepted, drawn by weight; undefined: none is. Where many are, a few draws find one; where few
+   * are, all are asked.
+   */
+  draw(accept: (server: ServerSnapshot) => boolean, random: () => number): ServerSnapshot | undefined {
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const server = this.#servers[this.indexAt(random())];
+      if (server && accept(server)) return server;
+    }
+    return drawAmong(this.#servers, accept, random);
+  }
+
   get #total(): number {
     return this.#sums.at(-1) ?? 0;
   }
@@ -55,7 +70,7 @@ export class WeightTable {
 }
 
 /** One of those that are accepted, however few, drawn by weight. Costs O(n). */
-export function drawAmong(
+function drawAmong(
   servers: readonly ServerSnapshot[],
   accept: (server: ServerSnapshot) => boolean,
   random: () => number,

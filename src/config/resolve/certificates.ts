@@ -12,14 +12,14 @@ const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]*?-----END (?:
 
 /** An address with the certificates of its files read; undefined when one of them was reported. */
 export function resolveBind(
-  { host, port, ssl }: BindLine,
+  { ssl, ...bind }: BindLine,
   path: Path,
   context: ResolveContext,
 ): FrontendBind | undefined {
-  if (!ssl) return { host, port };
+  if (!ssl) return bind;
   const certificates = ssl.crt.map((crt) => readCertificate(crt, path, context));
   if (!certificates.every((certificate) => certificate !== undefined)) return undefined;
-  return { host, port, tls: { certificates, minVersion: ssl.minVersion } };
+  return { ...bind, tls: { certificates, minVersion: ssl.minVersion } };
 }
 
 /** @param host the name of the servers unless `sni` says another */

@@ -32,6 +32,7 @@ export function resolveGlobal(user: UserConfig['global'] = {}, context: ResolveC
     grace,
     closeSpread: user['close-spread-time'] ?? 1_000,
     hardStopAfter,
+    ...(user['spread-checks'] ? { spreadChecks: user['spread-checks'] } : {}),
     pidfile: pidfile === undefined ? undefined : resolve(cwd, pidfile),
   };
 }

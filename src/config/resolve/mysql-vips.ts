@@ -1,9 +1,9 @@
 import type { Path } from '../problem.ts';
-import type { BindAddress } from '../runtime/binds.ts';
 import type { GlobalConfig } from '../runtime/global.ts';
-import type { MysqlServerConfig, MysqlVipConfig } from '../runtime/mysql-vips.ts';
+import type { MysqlPromoteConfig, MysqlServerConfig, MysqlVipConfig } from '../runtime/mysql-vips.ts';
 import type { UserConfig, UserMysqlVip } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
+import { resolveSendProxy } from './send-proxy.ts';
 
 export function resolveMysqlVips(
   user: UserConfig,
@@ -27,8 +27,8 @@ export function resolveMysqlVips(
     services.set(service, `mysql-vip.${name}`);
     return {
       name,
-      bind: addresses(vip.bind),
-      bindRo: addresses(vip['bind-ro']),
+      bind: vip.bind ?? [],
+      bindRo: vip['bind-ro'] ?? [],
       service,
       servers: resolveServers(vip, path, context),
       monitor: {
@@ -44,6 +44,11 @@ export function resolveMysqlVips(
         unreachableWait: vip.failover?.['unreachable-wait'] ?? 5_000,
         maxStale: vip.failover?.['max-stale'] ?? 3_600_000,
       },
+      registry: {
+        agentLoss: vip.registry?.['agent-loss'] ?? 'failover',
+        agentGrace: vip.registry?.['agent-grace'] ?? 2_000,
+      },
+      promote: resolvePromote(vip, path, context),
       failback: {
         policy: vip.failback?.policy ?? 'after-stable',
         stable: vip.failback?.stable ?? 60_000,
@@ -56,8 +61,40 @@ export function resolveMysqlVips(
   });
 }
 
-function addresses(binds: readonly BindAddress[] = []): readonly BindAddress[] {
-  return binds.map(({ host, port }) => ({ host, port }));
+function resolvePromote(
+  { failover, promote }: UserMysqlVip,
+  path: Path,
+  context: ResolveContext,
+): MysqlPromoteConfig | undefined {
+  if (failover?.mode !== 'promote') {
+    if (!promote) return undefined;
+    context.report({ path: [...path, 'promote'], at: 'key', message: 'needs failover: { mode: promote }' });
+    return undefined;
+  }
+  requireKey(context, path, 'promote', 'the account to promote with');
+  if (!promote) return undefined;
+  const at: Path = [...path, 'promote'];
+  requireKey(context, at, 'user', 'the account to promote with');
+  const { hooks = {}, replication } = promote;
+  if (replication) requireKey(context, [...at, 'replication'], 'user', 'the account of slaves');
+  const requireFence = promote['require-fence'] ?? true;
+  if (requireFence && !hooks.fence) {
+    const message =
+      'needs hooks.fence, a program that makes sure that a dead master stays dead; or require-fence: false';
+    context.report({ path: at, at: 'key', message });
+  }
+  const { pre, fence, promote: own, post, failed } = hooks;
+  return {
+    user: promote.user ?? '',
+    password: promote.password ?? '',
+    replication: replication && { user: replication.user ?? '', password: replication.password ?? '' },
+    maxLag: promote['max-lag'] ?? 5_000,
+    applyWait: promote['apply-wait'] ?? 30_000,
+    blockFor: promote['block-for'] ?? 3_600_000,
+    requireFence,
+    hookTimeout: promote['hook-timeout'] ?? 30_000,
+    hooks: { pre, fence, promote: own, post, failed },
+  };
 }
 
 function resolveServers(
@@ -66,7 +103,7 @@ function resolveServers(
   context: ResolveContext,
 ): readonly MysqlServerConfig[] {
   const known = Object.entries(servers);
-  const resolved = known.flatMap(([id, { address, role }]): MysqlServerConfig[] => {
+  const resolved = known.flatMap(([id, { address, role, node, ...server }]): MysqlServerConfig[] => {
     const at: Path = [...path, 'servers', id];
     requireKey(context, at, 'address', 'ip:port');
     requireKey(context, at, 'role', 'master or slave');
@@ -77,7 +114,16 @@ function resolveServers(
     }
     if (address.port === undefined) report(`${address.text} needs a port; write ${address.text}:3306`);
     const host = address.kind === 'name' ? '127.0.0.1' : address.host;
-    return [{ id, role, host, port: address.port ?? 0 }];
+    return [
+      {
+        id,
+        role,
+        host,
+        port: address.port ?? 0,
+        ...(node === undefined ? {} : { node }),
+        ...resolveSendProxy(server),
+      },
+    ];
   });
   checkServers(known.length, resolved, path, context);
   return resolved;

@@ -8,6 +8,8 @@ import type { WrittenAddress } from '../schema/values.ts';
 import { resolveServerTls } from './certificates.ts';
 import type { ResolveContext } from './context.ts';
 import { defaultInterval } from './resolvers.ts';
+import { resolveSendProxy } from './send-proxy.ts';
+import { resolveCheck } from './server-checks.ts';
 
 type LongServer = Exclude<UserServer, { short: WrittenAddress }>;
 type Common = Omit<AddressSource, 'kind' | 'key' | 'host' | 'port'>;
@@ -132,14 +134,54 @@ class ServerEntry {
 
   /** @param host what the servers are called where `ssl` does not say it */
   #common(server: LongServer, host: string): Common {
+    const tls = server.ssl && resolveServerTls(server.ssl, host, [...this.#path, 'ssl'], this.#context);
     return {
       weight: server.weight ?? 1,
       backup: server.backup ?? false,
       maxconn: server.maxconn ?? 0,
+      ...this.#limits(server),
       drain: server.drain ?? 30_000,
-      check: server.check,
-      tls: server.ssl && resolveServerTls(server.ssl, host, [...this.#path, 'ssl'], this.#context),
+      check: server.check && resolveCheck(server.check, tls, host),
+      tls,
+      ...resolveSendProxy(server),
+      ...this.#checking(server),
+      cookie: server.cookie,
     };
+  }
+
+  /** Left out where nothing is said: most say nothing. */
+  #checking(server: LongServer): Partial<Common> {
+    const { check, track, slowstart, 'agent-check': agent, 'probe-before-admit': probeFirst } = server;
+    if (check && track) this.report(['track'], 'expected check or track, not both');
+    if (probeFirst && !check && !track) this.report(['probe-before-admit'], 'has no effect without check');
+    return {
+      ...(track ? { track } : {}),
+      ...(agent ? { agent } : {}),
+      ...(probeFirst ? { probeFirst } : {}),
+      ...this.#observing(server),
+      ...(slowstart ? { slowstart } : {}),
+      ...(server['on-marked-down'] ? { endOnDown: true } : {}),
+      ...(server['on-marked-up'] ? { endBackupsOnUp: true } : {}),
+    };
+  }
+
+  #observing(server: LongServer): Pick<Common, 'observe'> {
+    const { check, observe: layer, 'error-limit': limit = 10, 'on-error': onError = 'fail-check' } = server;
+    if (layer && !check) this.report(['observe'], 'has no effect without check, which takes it up again');
+    for (const key of ['error-limit', 'on-error'] as const) {
+      if (server[key] !== undefined && !layer) this.report([key], 'has no effect without observe');
+    }
+    return layer ? { observe: { layer, limit, onError } } : {};
+  }
+
+  #limits({ maxconn = 0, minconn = 0, maxqueue = 0 }: LongServer): Pick<Common, 'minconn' | 'maxqueue'> {
+    if (minconn > maxconn) {
+      this.report(
+        ['minconn'],
+        `expected at most maxconn, which is ${maxconn === 0 ? 'not limited' : maxconn}`,
+      );
+    }
+    return { ...(minconn > 0 ? { minconn } : {}), ...(maxqueue > 0 ? { maxqueue } : {}) };
   }
 
   #port(

@@ -5,7 +5,12 @@ import type { UserRegistry } from '../schema/user-config.ts';
 import { readTrusted } from './certificates.ts';
 import { isBroken, type ResolveContext } from './context.ts';
 
+const LEASE_MS = 15_000;
+const SHORTEST_LEASE_MS = 3_000;
+const LONGEST_LEASE_MS = 600_000;
 const STORE_FILE = 'registry.db';
+/** In the data folder: what a registry in Redis could not be told. */
+const OUTBOX_FILE = 'registry-outbox.jsonl';
 const REDIS = ['registry', 'redis'] as const;
 
 type UserRedis = NonNullable<Exclude<UserRegistry, 'off'>['redis']>;
@@ -21,7 +26,7 @@ export function resolveStore(
     const message = 'is used by registry.store: redis only';
     context.report({ path: REDIS, at: 'key', message });
   }
-  if (isRedis) return resolveRedis(store, redis ?? {}, context);
+  if (isRedis) return resolveRedis(store, redis ?? {}, dataDir, context);
   if (store === 'sqlite' && dataDir === undefined && !context.keys(['global']).has('data-dir')) {
     const message = 'sqlite needs a folder to keep its file in: set global.data-dir';
     context.report({ path: ['registry', 'store'], at: 'value', message });
@@ -33,6 +38,7 @@ export function resolveStore(
 function resolveRedis(
   store: Exclude<StoreWords, 'memory' | 'sqlite'>,
   redis: UserRedis,
+  dataDir: string | undefined,
   context: ResolveContext,
 ): RegistryConfig['store'] {
   const url = store === 'redis' ? undefined : store;
@@ -49,6 +55,8 @@ function resolveRedis(
   }
   const database = redis.database ?? url?.database ?? 0;
   if (mode === 'cluster' && database !== 0) report('database', 'a cluster has database 0 only');
+  const { lease = LEASE_MS } = redis;
+  if (lease < SHORTEST_LEASE_MS || lease > LONGEST_LEASE_MS) report('lease', 'expected 3s to 10m');
   if (caFile !== undefined && !tls) report('ca-file', 'has no use without tls: true');
   const ca =
     caFile === undefined
@@ -57,6 +65,9 @@ function resolveRedis(
   return {
     kind: 'redis',
     prefix: redis.prefix ?? 'vane',
+    lease,
+    outboxFile: dataDir === undefined ? undefined : resolve(dataDir, OUTBOX_FILE),
+    leaveOnTerminate: redis['leave-on-terminate'] ?? false,
     address: {
       kind: mode,
       hosts,

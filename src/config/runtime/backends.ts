@@ -1,5 +1,7 @@
 import type { BalanceAlgorithm } from './balance.ts';
+import type { DialogueCheck, HttpCheck } from './server-checks.ts';
 import type { ServerSource } from './servers.ts';
+import type { StickinessConfig } from './stickiness.ts';
 
 export interface BackendConfig {
   readonly name: string;
@@ -22,6 +24,49 @@ export interface BackendConfig {
   readonly maxqueue: number;
   /** Below this percentage of servers that are up all are used, those that are down too; 0, the default: never. */
   readonly panicThreshold?: number;
-  /** Active HTTP check sent instead of a bare connect. */
-  readonly httpchk: { readonly method: string; readonly uri: string } | undefined;
+  /** What is tried again besides connections that fail; undefined: safe requests without an answer. */
+  readonly retryOn?: RetryOn | undefined;
+  /** Undefined: any number of retries. */
+  readonly retryBudget?: RetryBudgetConfig | undefined;
+  /** Bytes of a request's body that are kept so that it can be sent again. */
+  readonly bufsize?: number;
+  /** Undefined: whatever work meets at a server, the next may go there. */
+  readonly outlier?: OutlierConfig | undefined;
+  /** Work under way and waiting from which on servers with a `minconn` have their whole `maxconn`. */
+  readonly fullconn?: number;
+  /** Work under way on all servers together, at most; undefined: no limit. */
+  readonly maxConnections?: number | undefined;
+  /** Undefined: any work may go to any server. */
+  readonly stickiness?: StickinessConfig | undefined;
+  /** Active checks are HTTP requests instead of bare connects. */
+  readonly httpchk: HttpCheck | undefined;
+  /** Or they speak another protocol. */
+  readonly dialogue?: DialogueCheck | undefined;
+  /** All backups of the best tier are used at once, not only the first one. */
+  readonly allBackups?: boolean;
+}
+
+/** HAProxy's `retry-on` (configuration manual, section 4.2); a connection that fails is `connFailure`. */
+export interface RetryOn {
+  readonly connFailure: boolean;
+  readonly emptyResponse: boolean;
+  readonly junkResponse: boolean;
+  readonly responseTimeout: boolean;
+  readonly statuses: readonly number[];
+}
+
+/** Of the requests of ten seconds so many percent may be tried again, and so many a second besides. */
+export interface RetryBudgetConfig {
+  readonly percent: number;
+  readonly perSecond: number;
+}
+
+/** When a server is left alone for a while. */
+export interface OutlierConfig {
+  /** Errors in a row; undefined: only connections that fail, and answers that do not come, count. */
+  readonly errors: number | undefined;
+  /** For how long at first, ms. */
+  readonly time: number;
+  /** Of the servers that may be out for their errors at once, percent; one always may. */
+  readonly max: number;
 }

@@ -4,8 +4,19 @@ export interface BindAddress {
   readonly port: number;
 }
 
+/** Which connections have to begin with a head of the PROXY protocol. */
+export interface ExpectProxy {
+  /** Networks whose connections do; undefined: all. */
+  readonly from: readonly string[] | undefined;
+}
+
+/** An address that clients come to, themselves or through a proxy that says whom it brings. */
+export interface ClientBind extends BindAddress {
+  readonly expectProxy?: ExpectProxy;
+}
+
 /** An address of a frontend. */
-export interface FrontendBind extends BindAddress {
+export interface FrontendBind extends ClientBind {
   /** Absent: connections come in the clear. */
   readonly tls?: TlsBind;
 }

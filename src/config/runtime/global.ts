@@ -21,6 +21,8 @@ export interface GlobalConfig {
   readonly closeSpread: number;
   /** How long a graceful stop may take, and requests of a worker that was replaced, ms (HAProxy: hard-stop-after). */
   readonly hardStopAfter: number;
+  /** By how many percent the time between two checks of a server varies (HAProxy: spread-checks). */
+  readonly spreadChecks?: number;
   /** Absolute. Where the process id is told; undefined: nowhere (HAProxy: pidfile). */
   readonly pidfile: string | undefined;
 }

@@ -3,7 +3,19 @@ export type StoreConfig =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly file: string }
   /** Registries of different prefixes have nothing in common. */
-  | { readonly kind: 'redis'; readonly prefix: string; readonly address: RedisAddress };
+  | RedisStoreConfig;
+
+export interface RedisStoreConfig {
+  readonly kind: 'redis';
+  readonly prefix: string;
+  readonly address: RedisAddress;
+  /** ms without a sign of life until a node counts as dead. */
+  readonly lease: number;
+  /** Keeps what could not be sent to Redis; undefined: it is lost with the process. */
+  readonly outboxFile: string | undefined;
+  /** A node that is told to stop takes along what was registered there. */
+  readonly leaveOnTerminate: boolean;
+}
 
 /** Where a Redis is, and how it is spoken to. */
 export interface RedisAddress {

@@ -1,15 +1,20 @@
 import { z } from 'zod';
 import { parseInitAddr, parseNetworks } from '../address-lines.ts';
-import { DEFAULT_CHECK, parseCheck } from '../check-line.ts';
 import { parseMaxRemoval, parseOnEmpty, parsePercent } from '../guard-lines.ts';
 import { DEFAULT_SERVER_SSL, parseServerSsl } from '../server-ssl-line.ts';
-import { backendOptions, backendTimeouts, balancing, maxqueue, retries, tunnelTimeout } from './proxies.ts';
+import {
+  backendOptions,
+  backendTimeouts,
+  balancing,
+  failing,
+  maxqueue,
+  retries,
+  tunnelTimeout,
+} from './proxies.ts';
+import { sendProxy } from './send-proxy.ts';
+import { backendChecking, serverChecking } from './server-checks.ts';
+import { serverCookie, stickiness } from './stickiness.ts';
 import { duration, hostPort, mode, parsedBy, requires, whole } from './values.ts';
-
-const check = z.union([
-  z.boolean().transform((on) => (on ? DEFAULT_CHECK : undefined)),
-  z.string().transform(parsedBy(parseCheck)),
-]);
 
 const ssl = z.union([
   z.boolean().transform((on) => (on ? DEFAULT_SERVER_SSL : undefined)),
@@ -74,19 +79,32 @@ const server = z.strictObject({
   drain: duration(0)
     .optional()
     .describe('How long a removed or failed server may finish its work. Default: 30s.'),
-  check: check
-    .optional()
-    .describe('Active check: true, or "inter 2s fall 3 rise 2 port 81" (any of them). Default: none.'),
+  ...serverChecking,
   ssl: ssl
     .optional()
     .describe(
       'Speak TLS to the servers: true, or "verify required ca-file FILE sni NAME" (any of them; verify none trusts anybody). Default: none.',
     ),
+  ...sendProxy,
   weight: whole(0, 256).optional().describe('Share of the work, relative to the others. Default: 1.'),
-  backup: z.boolean().optional().describe('Used only when no other server is available. Default: false.'),
+  backup: z
+    .boolean()
+    .optional()
+    .describe(
+      'Used only when no other server is available: the first one, or all with option allbackups. Default: false.',
+    ),
+  cookie: serverCookie,
   maxconn: whole(0, 1_000_000)
     .optional()
     .describe('Requests (http) or connections (tcp) at once of each server; 0: no limit. Default: 0.'),
+  minconn: whole(0, 1_000_000)
+    .optional()
+    .describe(
+      'What maxconn begins with; it rises with the work of the backend up to fullconn. 0: it is always the same. Default: 0.',
+    ),
+  maxqueue: whole(0, 1_000_000)
+    .optional()
+    .describe('Requests waiting for this server and no other, at most; 0: no limit of its own. Default: 0.'),
 });
 
 export const backend = z
@@ -95,18 +113,21 @@ export const backend = z
       .optional()
       .describe('http, or tcp for any other protocol. Default: that of defaults, else http.'),
     ...balancing,
+    ...stickiness,
     servers: z
       .array(z.union([hostPort().transform((short) => ({ short })), server]))
       .min(1)
       .optional()
       .describe('Who does the work: mappings, or in short a name or ip:port.'),
     retries,
+    ...failing,
     option: backendOptions,
     timeout: z
       .strictObject({ ...backendTimeouts, ...tunnelTimeout })
       .optional()
       .describe('Timeouts towards servers.'),
     maxqueue,
+    ...backendChecking,
     'panic-threshold': z
       .union([z.string().meta({ pattern: '^\\s*\\d{1,3}\\s*%?\\s*$' }), z.int()], {
         error: 'expected a share from 0% to 100%, such as 50%',

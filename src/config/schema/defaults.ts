@@ -3,6 +3,7 @@ import {
   backendTimeouts,
   balancing,
   defaultsOptions,
+  failing,
   frontendTimeouts,
   logFormat,
   maxqueue,
@@ -20,6 +21,7 @@ export const defaults = z.strictObject({
     .optional()
     .describe('Timeouts of all frontends and backends.'),
   ...balancing,
+  ...failing,
   maxconn: whole(1, 10_000_000)
     .optional()
     .describe('Client connections at once of each frontend. Default: global.maxconn.'),

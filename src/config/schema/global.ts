@@ -21,6 +21,14 @@ const stats = z.strictObject({
   bind: bind().optional().describe('Address of statistics, UI and metrics. Default: 127.0.0.1:8404.'),
 });
 
+const tune = z.strictObject({
+  bufsize: whole(0, 1_048_576)
+    .optional()
+    .describe(
+      "Bytes of a request's body that are kept while they are sent, so that it can be sent again. Default: 16384.",
+    ),
+});
+
 export const global = z.strictObject({
   node: z
     .string()
@@ -53,6 +61,7 @@ export const global = z.strictObject({
   maxconn: whole(1, 10_000_000)
     .optional()
     .describe('Client connections accepted at once by all frontends together. Default: 20000.'),
+  tune: tune.optional().describe('Sizes that seldom need to be others.'),
   log: log.optional().describe('What is logged, and how.'),
   stats: orOff(stats).optional().describe('Statistics, UI and metrics; off: none.'),
   grace: duration(0)
@@ -70,6 +79,9 @@ export const global = z.strictObject({
     .describe(
       'How long a graceful stop may take, and what a replaced worker has begun; then it is cut. Default: 30s.',
     ),
+  'spread-checks': whole(0, 50)
+    .optional()
+    .describe('By how many percent the time between two checks of a server varies. Default: 0.'),
   pidfile: z
     .string()
     .min(1)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { bind, duration, hostPort, listOf, named, requires, whole } from './values.ts';
+import { sendProxy } from './send-proxy.ts';
+import { clientBind, duration, hostPort, listOf, named, requires, whole } from './values.ts';
 
 const server = z
   .strictObject({
@@ -8,6 +9,12 @@ const server = z
       .enum(['master', 'slave'])
       .optional()
       .describe('master: takes writes; exactly one server. slave: a read-only replica of it.'),
+    node: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Node of the built-in registry that it runs on, whose agent says whether it is there.'),
+    ...sendProxy,
   })
   .meta(requires('address', 'role'));
 
@@ -30,10 +37,10 @@ const monitor = z
 
 const failover = z.strictObject({
   mode: z
-    .enum(['degrade'])
+    .enum(['degrade', 'promote'])
     .optional()
     .describe(
-      'degrade: without the master, clients are led to a slave, which stays read-only. Default: degrade.',
+      'degrade: without the master, clients are led to a slave, which stays read-only. promote: where it is certain that the master is dead, a slave becomes the master. Default: degrade.',
     ),
   'unreachable-wait': duration(0)
     .optional()
@@ -59,6 +66,59 @@ const failback = z.strictObject({
     ),
 });
 
+const registry = z.strictObject({
+  'agent-loss': z
+    .enum(['failover', 'confirm', 'ignore'])
+    .optional()
+    .describe(
+      "What it means that the registry has lost the agent of the master's node: failover: clients are led away even though the master answers; confirm: only if it does not, and then at once; ignore: nothing. Default: failover.",
+    ),
+  'agent-grace': duration(0)
+    .optional()
+    .describe('For how long the agent must be lost before a master that answers is left. Default: 2s.'),
+});
+
+const program = () => z.array(z.string().min(1)).min(1);
+
+const promote = z
+  .strictObject({
+    user: z.string().min(1).optional().describe('Account that may set read_only and replication.'),
+    password: z.string().optional().describe('Its password. Default: none.'),
+    replication: z
+      .strictObject({
+        user: z.string().min(1).optional().describe('Account that slaves log in to their master with.'),
+        password: z.string().optional().describe('Its password. Default: none.'),
+      })
+      .meta(requires('user'))
+      .optional()
+      .describe('With it, other servers are made slaves of a new master. Default: that is left to you.'),
+    'max-lag': duration(0)
+      .optional()
+      .describe('A slave that was further behind when the master died is not promoted. Default: 5s.'),
+    'apply-wait': duration(1)
+      .optional()
+      .describe('For a slave to execute all that it has received. Default: 30s.'),
+    'block-for': duration(0)
+      .optional()
+      .describe('After a promotion there is none by itself for so long. Default: 1h.'),
+    'require-fence': z
+      .boolean()
+      .optional()
+      .describe('A dead master is replaced only where hooks.fence ends with 0. Default: true.'),
+    'hook-timeout': duration(1).optional().describe('Longest time of one hook. Default: 30s.'),
+    hooks: z
+      .strictObject({
+        pre: program().optional().describe('Before anything is done; not 0: nothing is.'),
+        fence: program().optional().describe('Makes sure that a dead master stays dead.'),
+        promote: program().optional().describe('Makes the slave the master. Default: by SQL.'),
+        post: program().optional().describe('After a promotion.'),
+        failed: program().optional().describe('After one that failed.'),
+      })
+      .optional()
+      .describe('Programs with their arguments, run without a shell.'),
+  })
+  .meta(requires('user'));
+
 const hold = z.strictObject({
   time: duration(0)
     .optional()
@@ -70,10 +130,12 @@ const hold = z.strictObject({
 
 export const mysqlVip = z
   .strictObject({
-    bind: listOf(bind(), 1)
+    bind: listOf(clientBind(), 1)
       .optional()
-      .describe('Addresses that lead to the master, and without it to a slave, read-only.'),
-    'bind-ro': listOf(bind(), 1)
+      .describe(
+        'Addresses that lead to the master, and without it to a slave, read-only; "accept-proxy" behind one as in frontends.',
+      ),
+    'bind-ro': listOf(clientBind(), 1)
       .optional()
       .describe('Addresses for reading: they lead to slaves, and without any to the master. Default: none.'),
     service: z
@@ -86,6 +148,8 @@ export const mysqlVip = z
     servers: named(server).optional().describe('The MySQL servers, by name.'),
     monitor: monitor.optional().describe('How the servers are asked whether they work.'),
     failover: failover.optional().describe('When clients are led away from the master.'),
+    registry: registry.optional().describe('What the registry says of the nodes of servers.'),
+    promote: promote.optional().describe('How a slave is made the master, in failover mode promote.'),
     failback: failback.optional().describe('When clients are led back to it.'),
     hold: hold.optional().describe('New clients while there is no server.'),
     drain: duration(0)

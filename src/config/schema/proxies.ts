@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { parseBalance, parseHashType } from '../balance-line.ts';
+import { parsePercent } from '../guard-lines.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, type Options, parseOption } from '../options.ts';
+import { DEFAULT_OUTLIER, parseOutlier, parseRetryBudget, parseRetryOn } from '../retry-lines.ts';
 import { duration, listOf, parsedBy, whole } from './values.ts';
 
 /** What `defaults` shares with frontends and backends. */
@@ -9,7 +11,7 @@ type OptionName = Parameters<typeof parseOption>[1][number];
 
 /** A list of options, merged: a later one wins. The pattern is for editors; the parser decides. */
 export function options(known: readonly OptionName[]) {
-  const pattern = `^\\s*(no\\s+)?(${known.join('|').replace('httpchk', 'httpchk(\\s+\\S+){0,2}').replace('http-lane', 'http-lane(\\s+(direct|compat))?')})\\s*$`;
+  const pattern = `^\\s*(no\\s+)?(${known.join('|').replace('httpchk', 'httpchk(\\s+\\S+){0,2}').replace('mysql-check', 'mysql-check(\\s+user\\s+\\S+(\\s+post-41)?)?').replace('http-lane', 'http-lane(\\s+(direct|compat))?')})\\s*$`;
   const option = z
     .string()
     .meta({ pattern })
@@ -78,6 +80,58 @@ export const retries = whole(0, 100)
   .optional()
   .describe('Attempts after the first, when a connection to a server fails. Default: 3.');
 
+const outlierMapping = z
+  .strictObject({
+    errors: whole(1, 10_000).optional().describe('Errors in a row. Default: 5.'),
+    time: duration(1).optional().describe('How long a server is passed over at first. Default: 30s.'),
+    max: z
+      .union([z.string().meta({ pattern: '^\\s*\\d{1,3}\\s*%?\\s*$' }), z.int()], {
+        error: 'expected a share from 0% to 100%, such as 10%',
+      })
+      .transform(parsedBy(parsePercent))
+      .optional()
+      .describe('Of the servers that may be passed over for errors at once. Default: 10%.'),
+  })
+  .transform(({ errors = 5, time = DEFAULT_OUTLIER.time, max = DEFAULT_OUTLIER.max }) => ({
+    errors,
+    time,
+    max,
+  }));
+
+/** What becomes of requests and servers when something fails. */
+export const failing = {
+  'retry-on': z
+    .union([z.string(), z.array(z.union([z.string(), z.int()])).min(1)])
+    .transform((input) => (typeof input === 'string' ? input : input.join(' ')))
+    .transform(parsedBy(parseRetryOn))
+    .optional()
+    .describe(
+      'What is tried again: none, conn-failure, empty-response, junk-response, response-timeout, 401 403 404 408 425 429 500 501 502 503 504, all-retryable-errors. Default: failed connections, and safe requests without an answer.',
+    ),
+  'retry-budget': z
+    .string()
+    .meta({ pattern: '^\\s*(off|\\d{1,3}%\\s+\\d{1,6}/s)\\s*$' })
+    .transform(parsedBy(parseRetryBudget))
+    .optional()
+    .describe(
+      'How many retries there may be: a share of the requests of the last ten seconds, and so many a second besides; or off. Default: "20% 10/s".',
+    ),
+  outlier: z
+    .union([z.string().transform(parsedBy(parseOutlier)), outlierMapping])
+    .optional()
+    .describe(
+      'Servers that fail so many requests in a row are passed over for a while: "errors 5 time 30s max 10%" (any of them), or off. Default: only those that cannot be connected to, or answer nothing, are.',
+    ),
+  'max-connections': whole(1, 10_000_000)
+    .optional()
+    .describe('Requests (http) or connections (tcp) at once on all servers together. Default: no limit.'),
+  fullconn: whole(1, 10_000_000)
+    .optional()
+    .describe(
+      'Requests at which servers with a minconn take their whole maxconn. Default: a tenth of global.maxconn.',
+    ),
+};
+
 export const logFormat = z
   .literal('json')
   .optional()
@@ -98,7 +152,7 @@ export const frontendOptions = options(FRONTEND_OPTIONS)
 export const backendOptions = options(BACKEND_OPTIONS)
   .optional()
   .describe(
-    'redispatch (on unless "no redispatch"): a retry may go to another server. "httpchk METHOD URI": active checks are HTTP requests.',
+    'redispatch (on unless "no redispatch"): a retry may go to another server. allbackups: all backups are used at once, not only the first. "httpchk METHOD URI", ssl-hello-chk, redis-check, "mysql-check user NAME", tcp-check: what active checks speak.',
   );
 
 export const defaultsOptions = options([...FRONTEND_OPTIONS, ...BACKEND_OPTIONS])

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
 import { parseRedisUrl, type RedisUrl } from '../redis-url.ts';
-import { hostPort, listOf, parsedBy, whole } from './values.ts';
+import { duration, hostPort, listOf, parsedBy, whole } from './values.ts';
 
 export type StoreWords = 'memory' | 'sqlite' | 'redis' | RedisUrl;
 
@@ -46,6 +46,15 @@ export const redis = z
       .transform(parsedBy(parsePrefix))
       .optional()
       .describe('Before all keys: registries of different prefixes have nothing in common. Default: vane.'),
+    lease: duration(1)
+      .optional()
+      .describe('How long a node may be silent until the others take it for dead; 3s to 10m. Default: 15s.'),
+    'leave-on-terminate': z
+      .boolean()
+      .optional()
+      .describe(
+        'A node that is told to stop deregisters itself with all that was registered there. Default: false, so that one that is only started again loses nothing.',
+      ),
     tls: z.boolean().optional().describe('Speak TLS. Default: false, and true for rediss://.'),
     'ca-file': z
       .string()

@@ -3,6 +3,7 @@ import { type HostPort, parseBind, parseHost, parseHostPort } from '../address.t
 import { parseBindLine } from '../bind-line.ts';
 import { EXPECTED_DURATION, parseDuration } from '../duration.ts';
 import { type Parsed, parsed, unparsed } from '../parsed.ts';
+import type { ClientBind } from '../runtime/binds.ts';
 
 /** What {@link parsedBy} puts into an issue's `params`, for whoever turns issues into problems. */
 export interface IssueParams {
@@ -48,6 +49,18 @@ export function bind() {
 /** An address that a frontend listens on, and how. */
 export function bindLine() {
   return z.string().transform(parsedBy(parseBindLine));
+}
+
+/** An address that clients come to in the clear. */
+export function clientBind() {
+  return z.string().transform(
+    parsedBy((text: string): Parsed<ClientBind> => {
+      const line = parseBindLine(text);
+      if (!line.ok) return line;
+      const { ssl, ...clear } = line.value;
+      return ssl ? unparsed('ssl is between client and server here', text.indexOf('ssl')) : parsed(clear);
+    }),
+  );
 }
 
 /** `host:port`, as written and as understood. */

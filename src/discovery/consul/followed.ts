@@ -106,6 +106,7 @@ export class Followed {
       const isKnown = !next.news && known?.knownLeader === answer.knownLeader;
       if (!isKnown) {
         const facts = this.#read(answer);
+        if (isNobody(facts)) this.#believeNobody(answer);
         this.#answered = { facts, knownLeader: answer.knownLeader, url: answer.url };
       }
       this.#state = next.state;
@@ -138,6 +139,25 @@ export class Followed {
     return next.pause;
   }
 
+  /**
+   * That there is nobody takes all servers away, so whoever says it has to know. Throws where it may well not: what is
+   * known stays as after any other failure, and is asked for anew.
+   */
+  #believeNobody({ url, index, knownLeader, filtered }: ConsulAnswer): void {
+    const { api, question } = this.#options;
+    const doubt = filtered
+      ? 'may not tell the token all there is'
+      : !knownLeader
+        ? 'knows of no leader'
+        : question.kind !== 'query' && index === undefined
+          ? 'gives no index, as Consul does'
+          : undefined;
+    if (doubt === undefined) return;
+    api.leave(url);
+    const code = filtered ? 'RESOLVE_REFUSED' : 'RESOLVE_FAILED';
+    throw new AskFailure(code, `${url} ${doubt}: that it has nobody is not believed`, true);
+  }
+
   #read({ url, body }: ConsulAnswer): ConsulFacts {
     const { api, question } = this.#options;
     try {
@@ -149,4 +169,8 @@ export class Followed {
       throw new AskFailure('RESOLVE_FAILED', message, true, error);
     }
   }
+}
+
+function isNobody(facts: ConsulFacts): boolean {
+  return facts.kind === 'node' ? facts.node === undefined : facts.instances.length === 0;
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { ConsulConfig } from '../../config/runtime/resolvers.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 
 /** Connections at once; Consul itself allows 200 of one client (`http_max_conns_per_client`). */
@@ -19,6 +19,8 @@ export interface ConsulAnswer {
   readonly index: number | undefined;
   /** False: whoever answered knows of no leader, and may be behind. */
   readonly knownLeader: boolean;
+  /** The token may not see all of it. Consul says so only to whoever sends one. */
+  readonly filtered: boolean;
   readonly body: Buffer;
 }
 
@@ -60,7 +62,7 @@ export class ConsulHttpApi {
 
   /**
    * @param path from `/v1/` on, encoded
-   * @param within ms until the answer is there in full; then the connection is cut
+   * @param within ms until the answer is there in full, from when there is a connection for it; then that is cut
    * Rejects with an {@link AskFailure} for everything but a 200, and with its reason once the signal aborts.
    */
   async get(path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
@@ -87,14 +89,20 @@ export class ConsulHttpApi {
 
   async #get(url: string, path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
     const late = new AbortController();
-    const cancel = this.#clock.after(within, () => late.abort());
+    let cancel: Cancel = () => {};
+    // Where there are more watches than connections each has its turn, and nobody there is late meanwhile.
+    const begin = () => {
+      cancel();
+      cancel = this.#clock.after(within, () => late.abort());
+    };
     const ends = AbortSignal.any([signal, late.signal, this.#closing.signal]);
     try {
-      const answer = await this.#answer(url, path, ends, true);
+      const answer = await this.#answer(url, path, ends, begin, true);
       const body = await bodyOf(answer, url);
       if (answer.statusCode !== 200) throw refusal(url, answer, body);
       const { 'x-consul-index': index, 'x-consul-knownleader': leader } = answer.headers;
-      return { url, index: numberOf(index), knownLeader: leader !== 'false', body };
+      const filtered = answer.headers['x-consul-results-filtered-by-acls'] === 'true';
+      return { url, index: numberOf(index), knownLeader: leader !== 'false', filtered, body };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AskFailure) throw error;
@@ -109,7 +117,14 @@ export class ConsulHttpApi {
     }
   }
 
-  async #answer(url: string, path: string, signal: AbortSignal, kept: boolean): Promise<IncomingMessage> {
+  /** @param begin called once it has a connection, or the attempt to make one */
+  async #answer(
+    url: string,
+    path: string,
+    signal: AbortSignal,
+    begin: () => void,
+    kept: boolean,
+  ): Promise<IncomingMessage> {
     const { token, ca } = this.#config;
     const secure = url.startsWith('https:');
     const agent = secure ? this.#https : this.#http;
@@ -121,6 +136,7 @@ export class ConsulHttpApi {
     });
     // Also those that come after the answer has begun, which then ends early.
     request.on('error', () => {});
+    request.once('socket', begin);
     const answered = once(request, 'response');
     request.end();
     try {
@@ -129,7 +145,8 @@ export class ConsulHttpApi {
       throw new AskFailure('RESOLVE_FAILED', `${url} does not answer`, false);
     } catch (error) {
       // A kept connection that was closed meanwhile says nothing about whoever is there.
-      if (kept && request.reusedSocket && !signal.aborted) return this.#answer(url, path, signal, false);
+      if (kept && request.reusedSocket && !signal.aborted)
+        return this.#answer(url, path, signal, begin, false);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { asVaneError, type VaneError } from '../../core/errors.ts';
+import { clientAddress } from '../../proxy/tcp/client-address.ts';
 import { watchClient } from '../../proxy/tcp/client-watch.ts';
 import { partWith } from '../parting.ts';
 import {
@@ -135,7 +136,8 @@ export class ClientSession {
     const { clock, times } = this.#site;
     const { signal } = this.#abort;
     try {
-      const open = await openServer(server, { timeout: times.connect, clock, signal });
+      const client = clientAddress(this.#client);
+      const open = await openServer(server, { timeout: times.connect, clock, signal, client });
       if (!signal.aborted) return { server, open };
       partWith(open.socket, clock);
       return { error: asVaneError(signal.reason) };
@@ -152,7 +154,7 @@ export class ClientSession {
     const { signal } = this.#abort;
     if ('code' in word) {
       // It lives, and takes nobody: that is the client's to hear.
-      if (word.code === ER_HOST_IS_BLOCKED) this.#site.suspect(server.id);
+      if (word.code === ER_HOST_IS_BLOCKED) this.#site.suspect(server.id, true);
       this.#refuse(said);
       partWith(socket, clock);
       return;
@@ -184,10 +186,18 @@ export class ClientSession {
       onHeard: () => this.#site.heard(server.id),
     });
     this.#splice = splice;
+    // As the server sees it: gone from the socket as soon as that is closed.
+    const port = (server.sendProxy ? clientAddress(this.#client).port : socket.localPort) ?? 0;
     follower.fromClient(bytes);
     socket.write(bytes);
     const end = await splice.ended;
     if (splice.ending) totals.ended[splice.ending]++;
+    if (splice.ending === 'closed' && (splice.endedIn === 'busy' || splice.endedIn === 'opaque'))
+      totals.unknown++;
+    // One that waits for nothing, and is in no transaction, ends at the server without anyone's help.
+    if (end === 'ended' && splice.endedIn !== 'idle') {
+      this.#site.orphans.note(server.id, { threadId: word.threadId, port });
+    }
     if (end === 'server') this.#site.suspect(server.id);
   }
 

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
+import type { ClientAddress } from '../../proxy/lanes/lane.ts';
 import { connect } from '../../proxy/tcp/connect.ts';
+import { writeProxyHead } from '../../proxy/tcp/proxy-protocol.ts';
 import { partWith } from '../parting.ts';
 import { ER_SERVER_SHUTDOWN, parseError, type ServerError } from '../protocol/error-packet.ts';
 import { type Greeting, parseGreeting } from '../protocol/greeting.ts';
@@ -27,12 +29,19 @@ const LONGEST_GREETING = 16 * 1024;
  * reason; the server is parted with then
  */
 export async function openServer(
-  { id, host, port }: Server,
-  options: { readonly timeout: number; readonly clock: Clock; readonly signal: AbortSignal },
+  { id, host, port, sendProxy }: Server,
+  options: {
+    readonly timeout: number;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    /** For whom, where the server is to be told that. */
+    readonly client: ClientAddress;
+  },
 ): Promise<OpenServer> {
-  const { timeout, clock, signal } = options;
+  const { timeout, clock, signal, client } = options;
   const deadline = clock.now() + timeout;
-  const socket = await connect({ address: host, port, timeout, clock, signal });
+  const head = sendProxy && writeProxyHead(sendProxy, client);
+  const socket = await connect({ address: host, port, head, timeout, clock, signal });
   // No promise is waited for between that and the listeners.
   const { promise, resolve, reject } = Promise.withResolvers<OpenServer>();
   let said = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { VaneError } from '../../core/errors.ts';
+import { readProxyHead } from '../../proxy/tcp/expect-proxy.ts';
 import { tooManyPacket } from '../protocol/error-packet.ts';
 import { ClientSession } from './client-session.ts';
 import type { Side, Site } from './site.ts';
@@ -8,6 +9,8 @@ import type { Side, Site } from './site.ts';
 export class Sessions {
   readonly #site: Site;
   readonly #open = new Set<ClientSession>();
+  /** Clients whose head of the PROXY protocol has not come yet. */
+  readonly #headless = new Set<Socket>();
   #onEmpty: (() => void) | undefined;
   /** At once, at most. */
   max: number;
@@ -30,15 +33,32 @@ export class Sessions {
     return count;
   }
 
-  serve(client: Socket, side: Side): void {
-    const { totals } = this.#site;
+  /** @param withHead it has to begin with a head of the PROXY protocol */
+  serve(client: Socket, side: Side, withHead: boolean): void {
+    const { totals, clock } = this.#site;
     totals.connections[side]++;
-    if (this.#open.size >= this.max) {
+    if (this.#open.size + this.#headless.size >= this.max) {
       client.on('error', () => client.destroy());
       client.end(tooManyPacket('vane: too many connections'), () => client.destroy());
       return;
     }
     client.setKeepAlive(true, KEEP_ALIVE_MS);
+    if (!withHead) {
+      this.#begin(client, side);
+      return;
+    }
+    this.#headless.add(client);
+    const over = () => this.#headless.delete(client);
+    readProxyHead(client, clock, {
+      taken: () => {
+        over();
+        this.#begin(client, side);
+      },
+      failed: over,
+    });
+  }
+
+  #begin(client: Socket, side: Side): void {
     const session = new ClientSession(this.#site, client, side);
     this.#open.add(session);
     void session.run().finally(() => {
@@ -74,6 +94,7 @@ export class Sessions {
 
   /** Asks all to end as soon as that does no harm. */
   drain(why: VaneError): void {
+    for (const client of [...this.#headless]) client.destroy();
     for (const session of [...this.#open]) session.drain(why);
   }
 }

@@ -1,5 +1,7 @@
+import type { SendProxy } from '../../config/runtime/servers.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HeldTotals, HoldGate } from './hold-gate.ts';
+import type { KilledCounts, Orphans } from './orphans.ts';
 
 /** `rw` leads to the target of the VIP, `ro` to a slave where there is one. */
 export type Side = 'rw' | 'ro';
@@ -8,6 +10,8 @@ export interface Server {
   readonly id: string;
   readonly host: string;
   readonly port: number;
+  /** Sessions begin with a head of the PROXY protocol that tells whose they are; undefined: they do not. */
+  readonly sendProxy?: SendProxy;
 }
 
 export interface EndpointTimes {
@@ -23,10 +27,14 @@ export interface Site {
   readonly gate: HoldGate;
   readonly times: EndpointTimes;
   readonly totals: EndpointTotals;
+  readonly orphans: Orphans;
   /** Whom to lead a client to now; undefined: nobody. Servers that were tried already come last. */
   route(side: Side, tried: ReadonlySet<string>): Server | undefined;
-  /** Something about this server looks wrong from a session. */
-  suspect(server: string): void;
+  /**
+   * Something about this server looks wrong from a session.
+   * @param blocked it lets nobody of this host in (error 1129)
+   */
+  suspect(server: string, blocked?: boolean): void;
   /** Bytes have come from it. */
   heard(server: string): void;
 }
@@ -38,6 +46,10 @@ export interface EndpointTotals {
   readonly connections: Record<Side, number>;
   readonly held: HeldTotals;
   readonly ended: Record<Ending, number>;
+  /** Of those closed, sessions that waited for an answer, or may have: nobody knows what became of that. */
+  unknown: number;
+  /** What became of sessions that were left at their server: ended by KILL, gone, or not to be ended. */
+  readonly orphans: { -readonly [K in keyof KilledCounts]: number };
   /** Clients that left, or talked nonsense, where a login was due. */
   abortedLogins: number;
 }
@@ -47,6 +59,14 @@ export function newEndpointTotals(): EndpointTotals {
     connections: { rw: 0, ro: 0 },
     held: { served: 0, late: 0, full: 0, left: 0 },
     ended: { told: 0, closed: 0 },
+    unknown: 0,
+    orphans: { killed: 0, gone: 0, refused: 0 },
     abortedLogins: 0,
   };
+}
+
+export function countOrphans({ orphans }: EndpointTotals, { killed, gone, refused }: KilledCounts): void {
+  orphans.killed += killed;
+  orphans.gone += gone;
+  orphans.refused += refused;
 }

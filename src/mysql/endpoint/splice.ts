@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
+import { passOn } from '../../proxy/tcp/pass-on.ts';
+import { SocketReader } from '../../proxy/tcp/socket-reader.ts';
 import { shutdownPacket } from '../protocol/error-packet.ts';
-import type { SessionFollower } from '../protocol/session-phase.ts';
+import type { SessionFollower, SessionPhase } from '../protocol/session-phase.ts';
 import type { Ending } from './site.ts';
 
 export interface SpliceOptions {
@@ -33,6 +35,8 @@ export class Splice {
   #over = false;
   #leaving: string | undefined;
   ending: Ending | undefined;
+  /** What it was doing when it was ended. */
+  endedIn: SessionPhase | undefined;
 
   constructor(options: SpliceOptions) {
     const { promise, resolve } = Promise.withResolvers<SpliceEnd>();
@@ -63,16 +67,17 @@ export class Splice {
 
   #listen(): void {
     const { client, server, follower, onHeard } = this.#options;
-    client.on('data', (bytes: Buffer) => {
+    const [fromClient, fromServer] = [SocketReader.of(client), SocketReader.of(server)];
+    fromClient.sink = (bytes) => {
       follower.fromClient(bytes);
-      if (!server.write(bytes)) client.pause();
-    });
-    server.on('data', (bytes: Buffer) => {
+      if (!passOn(server, bytes)) client.pause();
+    };
+    fromServer.sink = (bytes) => {
       onHeard();
       follower.fromServer(bytes);
-      if (!client.write(bytes)) server.pause();
+      if (!passOn(client, bytes)) server.pause();
       if (this.#leaving !== undefined) this.#endIfIdle();
-    });
+    };
     client.on('drain', () => server.resume());
     server.on('drain', () => client.resume());
     // It may still wait for an answer.
@@ -82,8 +87,8 @@ export class Splice {
     client.on('close', () => this.#clientBroke());
     server.on('error', () => this.#serverEnded());
     server.on('close', () => this.#serverEnded());
-    client.resume();
-    server.resume();
+    fromClient.start();
+    fromServer.start();
     // Either may have ended before anyone listened.
     if (client.destroyed) this.#clientBroke();
     else if (server.destroyed) this.#serverEnded();
@@ -122,6 +127,7 @@ export class Splice {
 
   #farewell(why: string): Ending {
     const { client, follower } = this.#options;
+    this.endedIn = follower.phase;
     if (follower.phase !== 'idle' || follower.hasFarewell || client.destroyed) return 'closed';
     client.write(shutdownPacket(`vane: ${why}`));
     return 'told';
@@ -130,8 +136,7 @@ export class Splice {
   /** Lets the client take what has been written to it. What it says is not passed on any more, and is not executed. */
   #linger(): void {
     const { client, server, clock } = this.#options;
-    server.removeAllListeners('data');
-    client.removeAllListeners('data');
+    for (const socket of [client, server]) SocketReader.of(socket).sink = undefined;
     if (client.destroyed) return;
     client.resume();
     const cancel = clock.after(LINGER_MS, () => client.destroy());

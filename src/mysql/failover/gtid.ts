@@ -67,6 +67,17 @@ export function includes(outer: GtidState | undefined, inner: GtidState | undefi
   return true;
 }
 
+/** As the server writes it, in one line; empty when nothing is known. */
+export function gtidText(state: GtidState | undefined): string {
+  if (!state) return '';
+  const all = [...state.sources].map(([source, intervals]) =>
+    state.flavor === 'mariadb'
+      ? intervals.map(({ to }) => `${source}-${to}`).join(',')
+      : `${source}:${intervals.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(':')}`,
+  );
+  return all.join(',');
+}
+
 /** Intervals in order, those that touch as one: then each of another set lies within one of them or not at all. */
 function merged(sources: ReadonlyMap<string, readonly Interval[]>): ReadonlyMap<string, readonly Interval[]> {
   const result = new Map<string, readonly Interval[]>();

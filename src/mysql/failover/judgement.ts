@@ -1,6 +1,7 @@
 import { includes } from './gtid.ts';
 import { isWritable, type ServerFacts, staleness } from './server-facts.ts';
-import { type Alarm, type FailoverPolicy, masterOf, serverOf, type VipState } from './vip-state.ts';
+import { isFrozen } from './standing.ts';
+import { type FailoverPolicy, masterOf, serverOf, type VipState } from './vip-state.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -12,6 +13,7 @@ export function isReplacement(
   { maxStale }: FailoverPolicy,
 ): boolean {
   if (slave.role !== 'slave' || slave.up !== true || slave.reading?.readOnly !== true) return false;
+  if (slave.id === state.demoted || state.standing.drained.includes(slave.id)) return false;
   return staleness(slave, masterOf(state), now) <= maxStale;
 }
 
@@ -72,25 +74,50 @@ function isNewer(one: ServerFacts, other: ServerFacts): boolean {
   return one.readAt !== undefined && other.readAt !== undefined && one.readAt >= other.readAt;
 }
 
-/** What keeps clients from being led back to the master; undefined: nothing. */
+/** Whether a server is not wanted because the registry has lost the agent of its node, however well it works. */
+export function isGivenUp(
+  { agentLostSince }: ServerFacts,
+  now: number,
+  { agentLoss, agentGrace }: FailoverPolicy,
+): boolean {
+  return agentLoss === 'failover' && agentLostSince !== undefined && now - agentLostSince >= agentGrace;
+}
+
+/** What keeps clients from being led back to the master by itself; undefined: nothing. */
 export function failbackBlock(state: VipState, now: number, policy: FailoverPolicy): string | undefined {
   const { failback } = policy;
-  const master = masterOf(state);
-  const slave = serverOf(state, state.target);
+  if (isFrozen(state.standing, now)) return 'an operator has frozen it';
+  if (state.standing.away) return 'an operator has led clients away';
   if (failback.policy === 'manual') return 'failback is manual';
-  if (isSplit(state)) return 'more than one server takes writes';
-  if (master.steadySince === undefined) return `${master.id} does not answer well`;
-  if (!isWritable(master)) return `${master.id} is read-only`;
-  if (slave && !isNewer(master, slave)) return `${master.id} has not been asked since ${slave.id} was`;
-  if (state.parted !== undefined) return state.parted;
+  const unsafe = unsafeBack(state, now, policy);
+  if (unsafe !== undefined) return unsafe;
   const moves = recentMoves(state, now);
   if (moves.length >= failback.maxPerHour) return `${moves.length} moves within an hour`;
   if (failback.policy === 'automatic') return undefined;
-  const { io, sql } = slave?.reading?.replication ?? {};
-  if (slave && (io !== 'yes' || sql !== true)) return `${slave.id} does not replicate`;
+  const unlinked = unlinkedBack(state);
+  if (unlinked !== undefined) return unlinked;
+  const { id, steadySince = now } = masterOf(state);
   const wanted = stableTime(moves.length, failback);
-  const steady = now - master.steadySince;
-  return steady < wanted ? `${master.id} must have been well for ${wanted / 1000} s` : undefined;
+  return now - steadySince < wanted ? `${id} must have been well for ${wanted / 1000} s` : undefined;
+}
+
+/** Why nobody at all may be led back to the master now, whoever wants it; undefined: one may. */
+export function unsafeBack(state: VipState, now: number, policy: FailoverPolicy): string | undefined {
+  const master = masterOf(state);
+  const slave = serverOf(state, state.target);
+  if (isSplit(state)) return 'more than one server takes writes';
+  if (master.up !== true || master.steadySince === undefined) return `${master.id} does not answer well`;
+  if (!isWritable(master)) return `${master.id} is read-only`;
+  if (isGivenUp(master, now, policy)) return `the registry has lost the agent of ${master.id}`;
+  if (slave && !isNewer(master, slave)) return `${master.id} has not been asked since ${slave.id} was`;
+  return state.parted;
+}
+
+/** Whether the slave follows the master again, which is only prudent to wait for; undefined: it does. */
+export function unlinkedBack(state: VipState): string | undefined {
+  const slave = serverOf(state, state.target);
+  const { io, sql } = slave?.reading?.replication ?? {};
+  return slave && (io !== 'yes' || sql !== true) ? `${slave.id} does not replicate` : undefined;
 }
 
 /** Doubles with each failover of the last hour after the first. */
@@ -110,55 +137,11 @@ export function recentMoves({ moves }: VipState, now: number): readonly number[]
 export function isDeathConfirmed(state: VipState, now: number, policy: FailoverPolicy): boolean {
   const master = masterOf(state);
   const failingSince = master.failingSince ?? now;
+  if (policy.agentLoss !== 'ignore' && master.agentLostSince !== undefined) return true;
   if (now - failingSince >= policy.unreachableWait) return true;
   const witnesses = state.servers.filter(({ role, up }) => role === 'slave' && up === true);
   return witnesses.every(
     ({ readAt, reading }) =>
       readAt !== undefined && readAt > failingSince && reading?.replication?.io !== 'yes',
   );
-}
-
-/** All that needs a human at the moment. */
-export function alarmsOf(state: VipState, now: number, policy: FailoverPolicy): readonly Alarm[] {
-  const { servers, target } = state;
-  const master = masterOf(state);
-  const alarms: Alarm[] = [];
-  if (isSplit(state)) {
-    const writable = servers.filter(isWritable).map(({ id }) => id);
-    alarms.push({ kind: 'split', why: `${writable.join(' and ')} all take writes` });
-  }
-  if (target === master.id && master.up === true && master.reading?.readOnly === true) {
-    alarms.push({ kind: 'no-writer', why: `${master.id} is read-only` });
-  }
-  const away = state.owner !== undefined && serverOf(state, state.owner)?.role === 'slave';
-  if (away && recentMoves(state, now).length >= policy.failback.maxPerHour) {
-    alarms.push({ kind: 'frozen', why: 'too many moves within an hour' });
-  }
-  if (state.parted !== undefined) alarms.push({ kind: 'diverged', server: master.id, why: state.parted });
-  for (const server of servers) alarms.push(...alarmsAbout(server, master, now, policy));
-  return alarms;
-}
-
-function alarmsAbout(
-  server: ServerFacts,
-  master: ServerFacts,
-  now: number,
-  { maxStale }: FailoverPolicy,
-): readonly Alarm[] {
-  const { id, role, up, trouble } = server;
-  if (trouble && trouble.class !== 'dead' && trouble.class !== 'timeout') {
-    return [{ kind: trouble.class, server: id, why: trouble.message }];
-  }
-  if (up === false) return [{ kind: trouble?.class ?? 'dead', server: id, why: trouble?.message ?? 'down' }];
-  if (role !== 'slave' || up !== true) return [];
-  const alarms: Alarm[] = [];
-  if (isWritable(server)) alarms.push({ kind: 'slave-writable', server: id, why: `${id} is not read-only` });
-  if (staleness(server, master, now) > maxStale) {
-    alarms.push({
-      kind: 'stale',
-      server: id,
-      why: server.reading?.replication?.error || 'it does not replicate',
-    });
-  }
-  return alarms;
 }

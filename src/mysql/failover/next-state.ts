@@ -1,33 +1,28 @@
+import { alarmEvents, alarmsOf } from './alarms.ts';
+import { type Decision, nobody, onto, promoting, towards } from './decision.ts';
 import {
-  alarmsOf,
   bestReplacement,
   canStandIn,
   failbackBlock,
   isDeathConfirmed,
+  isGivenUp,
   isMasterUsable,
   partedFrom,
   recentMoves,
 } from './judgement.ts';
-import { type ServerFacts, withProbe } from './server-facts.ts';
+import { outcomeOf } from './orders.ts';
+import { promotable } from './promotion.ts';
+import { isWritable, type ServerFacts, withProbe } from './server-facts.ts';
+import { isFrozen } from './standing.ts';
 import {
-  type Alarm,
   type FailoverPolicy,
   masterOf,
   type Observation,
-  type Phase,
+  type Promotion,
   serverOf,
   type VipEvent,
   type VipState,
 } from './vip-state.ts';
-
-/** A decision: another phase, and whom it leads to. */
-interface Decision {
-  readonly phase: Phase;
-  readonly reason: string;
-  /** The target from now on; undefined: none. */
-  readonly target: string | undefined;
-  readonly next?: string;
-}
 
 /** One observation can lead through a few phases at once, such as from suspicion over to another server. */
 const MOST_STEPS = 4;
@@ -38,6 +33,7 @@ const MOST_STEPS = 4;
  * A target is only changed for evidence: it has failed as often as the policy says and, where it is the master, its
  * slaves agree or have had their time; or the master is back, and is known to have all that the slave has. Between two
  * targets there is a moment without any (`SWITCHING`), in which the old one is let go of. Every target begins an epoch.
+ * Orders that cannot be followed change nothing; see {@link outcomeOf}.
  */
 export function nextState(
   before: VipState,
@@ -47,14 +43,22 @@ export function nextState(
 ): { readonly state: VipState; readonly events: readonly VipEvent[] } {
   const events: VipEvent[] = [];
   let state = observed(before, observation, now, policy);
-  const isReleased = isReleaseOf(before, observation);
-  for (let step = 0; step < MOST_STEPS; step++) {
-    const decision = decide(state, isReleased && step === 0, now, policy);
-    if (!decision) break;
+  const take = (decision: Decision) => {
     const { phase: from } = state;
     state = decided(state, decision, now);
     const { phase: to, epoch, target, reason } = state;
     events.push({ kind: 'phase', from, to, epoch, target, reason });
+  };
+  const told = toldBy(observation, state, now, policy);
+  if (told) {
+    state = told.state;
+    if (told.decision) take(told.decision);
+  }
+  const isReleased = isReleaseOf(before, observation);
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const decision = decide(state, isReleased && step === 0, now, policy);
+    if (!decision || isHeldBack(state, decision, now)) break;
+    take(decision);
   }
   const alarms = alarmsOf(state, now, policy);
   events.push(...alarmEvents(state.alarms, alarms));
@@ -62,6 +66,8 @@ export function nextState(
 }
 
 function observed(state: VipState, observation: Observation, now: number, policy: FailoverPolicy): VipState {
+  if (observation.kind === 'agent') return withAgent(state, observation.server, observation.isLost, now);
+  if (observation.kind === 'lock') return { ...state, hasLock: observation.isHeld };
   if (observation.kind !== 'probe') return state;
   const { server: id, outcome, heardAt } = observation;
   const servers = state.servers.map((server) =>
@@ -71,15 +77,121 @@ function observed(state: VipState, observation: Observation, now: number, policy
   return { ...after, parted: partedFrom(after) };
 }
 
+function withAgent(state: VipState, id: string, isLost: boolean, now: number): VipState {
+  const servers = state.servers.map((server): ServerFacts => {
+    if (server.id !== id) return server;
+    return { ...server, agentLostSince: isLost ? (server.agentLostSince ?? now) : undefined };
+  });
+  return { ...state, servers };
+}
+
+/** What is decided at once by what has been said, rather than by what has been seen. */
+function toldBy(
+  observation: Observation,
+  state: VipState,
+  now: number,
+  policy: FailoverPolicy,
+): { readonly state: VipState; readonly decision?: Decision } | undefined {
+  if (observation.kind === 'order') {
+    const outcome = outcomeOf(observation.order, state, now, policy);
+    if ('refused' in outcome) return undefined;
+    const { standing, decision, isRejoined = false } = outcome;
+    const after = {
+      ...state,
+      standing: { ...state.standing, ...standing },
+      demoted: isRejoined ? undefined : state.demoted,
+    };
+    return { state: after, ...(decision ? { decision } : {}) };
+  }
+  if (observation.kind === 'told') return toldByOther(observation, state);
+  const { promotion } = state;
+  if (state.phase === 'INIT' && promotion) return interrupted(state, promotion, now);
+  if (state.phase !== 'PROMOTING' || !promotion) return undefined;
+  if (observation.kind === 'promoted') return promoted(state, promotion, observation.isFollowed, now);
+  if (observation.kind !== 'not-promoted') return undefined;
+  const { why } = observation;
+  const { planned } = promotion;
+  const after = planned ? state : { ...state, notPromoted: why };
+  const decision = withoutTarget(after, now, policy) ?? nobody(why);
+  return { state: after, decision: planned ? { ...decision, reason: why } : decision };
+}
+
+/** Who promotes knows best; what is older than what is known here is none of that. */
+function toldByOther(
+  { master: id, demoted, promotedAt }: Extract<Observation, { kind: 'told' }>,
+  state: VipState,
+): { readonly state: VipState; readonly decision?: Decision } | undefined {
+  const known = state.promotedAt ?? Number.NEGATIVE_INFINITY;
+  const server = serverOf(state, id);
+  if (!server || state.hasLock === true || state.phase === 'PROMOTING') return undefined;
+  if (promotedAt < known) return undefined;
+  if (server.role === 'master') {
+    const same = { ...state, demoted, promotedAt };
+    const isJoined = state.phase === 'PROMOTED' && demoted === undefined;
+    return isJoined
+      ? { state: same, decision: onto(server, 'the former master is its slave', same) }
+      : { state: same };
+  }
+  const servers = state.servers.map(
+    (one): ServerFacts => ({ ...one, role: one.id === id ? 'master' : 'slave' }),
+  );
+  const after = { ...state, servers, demoted, promotedAt, notPromoted: undefined, parted: undefined };
+  if (state.phase === 'INIT') return { state: { ...after, owner: id } };
+  return { state: after, decision: towards(server, `another Vane has made ${id} the master`) };
+}
+
+/** A restart came in the middle of a promotion: whether it was done shows in who takes writes. */
+function interrupted(state: VipState, promotion: Promotion, now: number) {
+  const server = serverOf(state, promotion.server);
+  if (server?.up === undefined) return undefined;
+  return isWritable(server)
+    ? promoted(state, promotion, false, now)
+    : { state: { ...state, promotion: undefined, notPromoted: 'a restart came between' } };
+}
+
+/** The roles of the two are exchanged, and what is known of them is what was done to them. */
+function promoted(state: VipState, { server: id, planned }: Promotion, isFollowed: boolean, now: number) {
+  const former = masterOf(state);
+  const servers = state.servers.map((server): ServerFacts => {
+    if (server.id === id) return { ...withMode(server, false), role: 'master' };
+    if (server.id !== former.id) return server;
+    // One that handed over takes no writes any more, and has all there was.
+    return { ...(planned ? { ...withMode(server, true), freshAt: now } : server), role: 'slave' };
+  });
+  const after = {
+    ...state,
+    servers,
+    demoted: isFollowed ? undefined : former.id,
+    promotedAt: now,
+    notPromoted: undefined,
+  };
+  return { state: after, decision: onto(masterOf(after), `${id} was promoted`, after) };
+}
+
+function withMode(server: ServerFacts, readOnly: boolean): ServerFacts {
+  const { reading } = server;
+  return reading ? { ...server, reading: { ...reading, readOnly, replication: undefined } } : server;
+}
+
+/** While it is frozen nobody is led elsewhere; what was left before may still be gone back to. */
+function isHeldBack(state: VipState, { target }: Decision, now: number): boolean {
+  const { phase, owner } = state;
+  if (!isFrozen(state.standing, now) || target === state.target) return false;
+  const isUnderWay = phase === 'SWITCHING' || phase === 'PROMOTING' || owner === undefined;
+  return !(state.target === undefined && (isUnderWay || target === owner));
+}
+
 /** What is said of a target counts for that one only. */
 function isReleaseOf({ phase, epoch }: VipState, observation: Observation): boolean {
   return phase === 'SWITCHING' && observation.kind === 'released' && observation.epoch === epoch;
 }
 
-function decided(state: VipState, { phase, reason, target, next }: Decision, now: number): VipState {
+function decided(state: VipState, decision: Decision, now: number): VipState {
+  const { phase, reason, target, next, promotion } = decision;
   const isNew = target !== undefined && target !== state.target;
   const isOther = target !== undefined && target !== state.owner;
   const isMove = isOther && state.owner !== undefined;
+  const isMaster = isOther && serverOf(state, target)?.role === 'master';
   const after = {
     ...state,
     phase,
@@ -88,6 +200,9 @@ function decided(state: VipState, { phase, reason, target, next }: Decision, now
     target,
     owner: target ?? state.owner,
     next,
+    promotion,
+    // Back with the master, what was said about being away from it is over.
+    ...(isMaster ? { notPromoted: undefined, standing: { ...state.standing, away: false } } : {}),
     epoch: isNew ? state.epoch + 1 : state.epoch,
     moves: isMove ? [...state.moves, now] : state.moves,
     // It is the last target that others are compared with.
@@ -107,33 +222,47 @@ function decide(
     case 'NONE':
       return withoutTarget(state, now, policy);
     case 'MASTER':
-      return onMaster(state);
+    case 'PROMOTED':
+      return onMaster(state, now, policy);
     case 'SUSPECT':
       return onSuspicion(state, now, policy);
     case 'DEGRADED':
-      return onSlave(state, now, policy) ?? returning(state);
+      return onSlave(state, now, policy) ?? returning(state) ?? late(state, now, policy);
     case 'RECOVERING':
       return onSlave(state, now, policy) ?? onReturn(state, now, policy);
     case 'SWITCHING':
       return onSwitch(state, isReleased, now, policy);
+    case 'PROMOTING':
+      return undefined;
   }
 }
 
 function withoutTarget(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
+  if (state.phase === 'INIT' && state.promotion) return undefined;
   const master = masterOf(state);
-  if (isMasterUsable(state)) return onto(master, 'the master answers');
+  const owner = serverOf(state, state.owner);
+  if (state.phase === 'INIT' && owner?.role === 'slave') {
+    // Before the restart clients were led there; that the master is there says nothing yet of what it lacks.
+    if (owner.up === undefined) return undefined;
+    if (canStandIn(state, owner, now, policy)) return onto(owner, 'as it was before the restart', state);
+  }
+  if (isMasterUsable(state)) return onto(master, 'the master answers', state);
   const parted = master.up === true && master.failures === 0;
   const dead = master.up === false && isDeathConfirmed(state, now, policy);
   if (!parted && !dead) return undefined;
   const slave = bestReplacement(state, now, policy);
-  if (slave) return onto(slave, deathOf(master));
+  if (slave) return onto(slave, deathOf(master), state);
   const known = state.servers.every(({ up }) => up !== undefined);
   return state.phase === 'INIT' && known ? nobody('no server can be used') : undefined;
 }
 
-function onMaster(state: VipState): Decision | undefined {
+function onMaster(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
   const master = masterOf(state);
-  if (master.failures === 0) return undefined;
+  if (master.failures === 0) {
+    // One that works is only left for another that does.
+    const slave = isGivenUp(master, now, policy) ? bestReplacement(state, now, policy) : undefined;
+    return slave && towards(slave, `the registry has lost the agent of ${master.id}`);
+  }
   return {
     phase: 'SUSPECT',
     target: master.id,
@@ -143,9 +272,10 @@ function onMaster(state: VipState): Decision | undefined {
 
 function onSuspicion(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
   const master = masterOf(state);
-  if (master.failures === 0)
-    return { phase: 'MASTER', target: master.id, reason: `${master.id} answers again` };
+  if (master.failures === 0) return onto(master, `${master.id} answers again`, state);
   if (master.up !== false || !isDeathConfirmed(state, now, policy)) return undefined;
+  const better = policy.promote && promotable(state, now, policy);
+  if (better && 'server' in better) return promoting(better.server, false, deathOf(master));
   const slave = bestReplacement(state, now, policy);
   return slave ? towards(slave, deathOf(master)) : nobody(`${deathOf(master)}, and no slave can stand in`);
 }
@@ -166,6 +296,14 @@ function returning(state: VipState): Decision | undefined {
   return { phase: 'RECOVERING', target: state.target, reason: `${master.id} answers again` };
 }
 
+/** It may take longer to be certain that the master is dead than clients should wait. */
+function late(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
+  const master = masterOf(state);
+  if (!policy.promote || state.notPromoted !== undefined || state.standing.away) return undefined;
+  const found = promotable(state, now, policy);
+  return 'server' in found ? promoting(found.server, false, deathOf(master)) : undefined;
+}
+
 function onReturn(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
   const master = masterOf(state);
   if (master.up !== true) return { phase: 'DEGRADED', target: state.target, reason: deathOf(master) };
@@ -181,45 +319,17 @@ function onSwitch(
 ): Decision | undefined {
   if (!isReleased && now - state.since < policy.releaseWithin) return undefined;
   const next = serverOf(state, state.next);
-  if (next && isFit(state, next, now, policy)) return onto(next, state.reason);
+  if (next && isFit(state, next, now, policy)) return onto(next, state.reason, state);
   // It has changed its mind meanwhile.
-  if (isMasterUsable(state)) return onto(masterOf(state), 'the master answers');
+  if (isMasterUsable(state)) return onto(masterOf(state), 'the master answers', state);
   const slave = bestReplacement(state, now, policy);
-  return slave ? onto(slave, state.reason) : nobody(`${state.next} cannot be used any more`);
+  return slave ? onto(slave, state.reason, state) : nobody(`${state.next} cannot be used any more`);
 }
 
 function isFit(state: VipState, server: ServerFacts, now: number, policy: FailoverPolicy): boolean {
   return server.role === 'master' ? isMasterUsable(state) : canStandIn(state, server, now, policy);
 }
 
-function onto({ id, role }: ServerFacts, reason: string): Decision {
-  return { phase: role === 'master' ? 'MASTER' : 'DEGRADED', target: id, reason };
-}
-
-function towards({ id }: ServerFacts, reason: string): Decision {
-  return { phase: 'SWITCHING', target: undefined, next: id, reason };
-}
-
-function nobody(reason: string): Decision {
-  return { phase: 'NONE', target: undefined, reason };
-}
-
 function deathOf({ id, up, trouble }: ServerFacts): string {
   return up === false ? `${id} is down: ${trouble?.message ?? 'it does not answer'}` : `${id} cannot be used`;
-}
-
-function alarmEvents(before: readonly Alarm[], after: readonly Alarm[]): readonly VipEvent[] {
-  const keys = (alarms: readonly Alarm[]) => new Set(alarms.map(keyOf));
-  const [had, has] = [keys(before), keys(after)];
-  return [
-    ...after.filter((alarm) => !had.has(keyOf(alarm))).map((alarm): VipEvent => ({ kind: 'alarm', alarm })),
-    ...before
-      .filter((alarm) => !has.has(keyOf(alarm)))
-      .map((alarm): VipEvent => ({ kind: 'alarm-over', alarm })),
-  ];
-}
-
-/** One alarm may find other words as it lasts. */
-function keyOf(alarm: Alarm): string {
-  return 'server' in alarm ? `${alarm.kind} ${alarm.server}` : alarm.kind;
 }

@@ -73,6 +73,8 @@ export interface ServerFacts {
   readonly trouble: { readonly class: FailureClass; readonly message: string } | undefined;
   /** A slave had all that its master had at this moment. */
   readonly freshAt: number | undefined;
+  /** Since when the registry has lost the agent of its node; undefined: it has it, or nobody has asked. */
+  readonly agentLostSince: number | undefined;
 }
 
 export function newServerFacts(id: string, role: Role): ServerFacts {
@@ -89,6 +91,7 @@ export function newServerFacts(id: string, role: Role): ServerFacts {
     readAt: undefined,
     trouble: undefined,
     freshAt: undefined,
+    agentLostSince: undefined,
   };
 }
 

@@ -6,13 +6,25 @@ import {
   type Role,
   type ServerFacts,
 } from './server-facts.ts';
+import { newStanding, type Order, type Standing } from './standing.ts';
 
 /**
  * - `INIT`: nothing is known yet. `MASTER`: the master is the target. `SUSPECT`: it still is, but probes fail.
  * - `DEGRADED`: a slave is the target, read-only. `RECOVERING`: it still is, but the master is back.
  * - `SWITCHING`: the old target is being let go of; there is none. `NONE`: there is no server to be one.
+ * - `PROMOTING`: a slave is being made the master; there is no target. `PROMOTED`: it is the master, and the one before
+ *   has yet to be made its slave.
  */
-export type Phase = 'INIT' | 'MASTER' | 'SUSPECT' | 'DEGRADED' | 'RECOVERING' | 'NONE' | 'SWITCHING';
+export type Phase =
+  | 'INIT'
+  | 'MASTER'
+  | 'SUSPECT'
+  | 'DEGRADED'
+  | 'RECOVERING'
+  | 'NONE'
+  | 'SWITCHING'
+  | 'PROMOTING'
+  | 'PROMOTED';
 
 export const PHASES: readonly Phase[] = [
   'INIT',
@@ -22,6 +34,8 @@ export const PHASES: readonly Phase[] = [
   'RECOVERING',
   'NONE',
   'SWITCHING',
+  'PROMOTING',
+  'PROMOTED',
 ];
 
 export interface FailoverPolicy extends HealthPolicy {
@@ -39,13 +53,36 @@ export interface FailoverPolicy extends HealthPolicy {
   };
   /** How long letting go of the old target may take. */
   readonly releaseWithin: number;
+  /**
+   * What it means that the registry has lost the agent of a master's node: it is left although it works; it is a second
+   * witness when probes fail; nothing.
+   */
+  readonly agentLoss: 'failover' | 'confirm' | 'ignore';
+  /** For how long an agent must be lost. */
+  readonly agentGrace: number;
+  /** When a slave may become the master; undefined: never. */
+  readonly promote: PromotionPolicy | undefined;
+}
+
+export interface PromotionPolicy {
+  /** How much older than the master's last words what the slave has may be. */
+  readonly maxLag: number;
+  /** After a promotion there is none by itself for so long. */
+  readonly blockFor: number;
+}
+
+/** A slave that is being made the master. */
+export interface Promotion {
+  readonly server: string;
+  /** The master of before works, and hands over; otherwise it is dead. */
+  readonly planned: boolean;
 }
 
 /** Something that needs a human, for as long as it lasts. */
 export type Alarm =
-  | { readonly kind: 'split' | 'no-writer' | 'frozen'; readonly why: string }
+  | { readonly kind: 'split' | 'no-writer' | 'frozen' | 'not-promoted'; readonly why: string }
   | {
-      readonly kind: 'slave-writable' | 'diverged' | 'stale' | FailureClass;
+      readonly kind: 'slave-writable' | 'diverged' | 'stale' | 'agent-lost' | FailureClass;
       readonly server: string;
       readonly why: string;
     };
@@ -69,6 +106,18 @@ export interface VipState {
    * undefined: it is, or no slave took its place.
    */
   readonly parted: string | undefined;
+  /** Whether this proxy is the one that may promote; undefined: there are no others. */
+  readonly hasLock: boolean | undefined;
+  /** What operators have said, for as long as it stands. */
+  readonly standing: Standing;
+  /** While promoting: whom. */
+  readonly promotion: Promotion | undefined;
+  /** The master that another was promoted in place of, until it is that one's slave. */
+  readonly demoted: string | undefined;
+  /** When a server was last promoted. */
+  readonly promotedAt: number | undefined;
+  /** Why the slave that stands in was not promoted; undefined: it was not tried. */
+  readonly notPromoted: string | undefined;
   /** Of the last hour. */
   readonly moves: readonly number[];
   /** In the order of the file. */
@@ -84,8 +133,23 @@ export type Observation =
       /** When bytes last came from the server in a client's session. */
       readonly heardAt: number | undefined;
     }
+  /** The registry has lost, or has again, the agent of this server's node. */
+  | { readonly kind: 'agent'; readonly server: string; readonly isLost: boolean }
   /** The target of this epoch has been let go of: no registration names it any more. */
   | { readonly kind: 'released'; readonly epoch: number }
+  /** The promotion under way has come to this. `isFollowed`: the master of before is its slave already. */
+  | { readonly kind: 'promoted'; readonly isFollowed: boolean }
+  | { readonly kind: 'not-promoted'; readonly why: string }
+  /** Whether this proxy is the one, of all that share a registry, that may promote. */
+  | { readonly kind: 'lock'; readonly isHeld: boolean }
+  /** Another proxy has promoted a server, or taken back its former master. @param promotedAt clock ms */
+  | {
+      readonly kind: 'told';
+      readonly master: string;
+      readonly demoted: string | undefined;
+      readonly promotedAt: number;
+    }
+  | { readonly kind: 'order'; readonly order: Order }
   /** Time has passed. */
   | { readonly kind: 'tick' };
 
@@ -114,6 +178,12 @@ export function newVipState(
     owner: undefined,
     next: undefined,
     parted: undefined,
+    hasLock: undefined,
+    standing: newStanding(),
+    promotion: undefined,
+    demoted: undefined,
+    promotedAt: undefined,
+    notPromoted: undefined,
     moves: [],
     servers: servers.map(({ id, role }) => newServerFacts(id, role)),
     alarms: [],

@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2';
 import type { Clock } from '../../core/clock.ts';
+import type { KilledCounts, Orphan } from '../endpoint/orphans.ts';
 import type { Reading } from '../failover/server-facts.ts';
 import { partWith } from '../parting.ts';
+import { killOrphans } from './kill-orphans.ts';
 import { type Flavor, flavorOf, type Row, readingOf, VERSION_QUERY } from './reading.ts';
 
 export interface LoginTarget {
@@ -50,6 +52,16 @@ export class MonitorSession {
     return readingOf(this.#flavor, variables, await this.#query(this.#flavor.replicas));
   }
 
+  /** Has the server let this host in again. Rejects with what the driver says. */
+  async unblock(): Promise<void> {
+    if (this.#flavor) await this.#query(this.#flavor.unblock);
+  }
+
+  /** See {@link killOrphans}. */
+  kill(orphans: readonly Orphan[]): Promise<KilledCounts> {
+    return killOrphans((sql) => this.#query(sql), orphans);
+  }
+
   /** Ends it at once. */
   end(): void {
     this.#isOver = true;
@@ -72,7 +84,7 @@ export class MonitorSession {
     return new Promise((resolve, reject) => {
       this.#connection.query<RowDataPacket[]>(sql, (error, rows) => {
         if (error) reject(error);
-        else resolve(rows);
+        else resolve(Array.isArray(rows) ? rows : []);
       });
     });
   }

@@ -12,6 +12,8 @@ export interface Flavor {
   readonly version: string;
   readonly variables: string;
   readonly replicas: string;
+  /** Lets hosts in again that were shut out (error 1129); needs the grant RELOAD, or DROP on that table. */
+  readonly unblock: string;
 }
 
 /** What to ask a server of this version. */
@@ -19,7 +21,7 @@ export function flavorOf([row]: readonly Row[]): Flavor {
   const version = String(row?.version ?? '');
   if (/mariadb/i.test(version)) {
     const variables = 'SELECT @@global.read_only AS ro, @@gtid_binlog_state AS bs, @@gtid_slave_pos AS sp';
-    return { flavor: 'mariadb', version, variables, replicas: 'SHOW SLAVE STATUS' };
+    return { flavor: 'mariadb', version, variables, replicas: 'SHOW SLAVE STATUS', unblock: 'FLUSH HOSTS' };
   }
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
   const number = major * 10_000 + minor * 100 + patch;
@@ -31,6 +33,7 @@ export function flavorOf([row]: readonly Row[]): Flavor {
     version,
     variables,
     replicas: number >= 80_022 ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS',
+    unblock: number >= 80_023 ? 'TRUNCATE TABLE performance_schema.host_cache' : 'FLUSH HOSTS',
   };
 }
 

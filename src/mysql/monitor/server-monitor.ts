@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../../core/clock.ts';
+import type { KilledCounts, Orphan } from '../endpoint/orphans.ts';
 import type { ProbeOutcome } from '../failover/server-facts.ts';
 import { failureOf } from './failure.ts';
 import { type LoginTarget, MonitorSession } from './login.ts';
@@ -14,6 +15,8 @@ export interface ServerMonitorOptions extends MonitorTiming {
   readonly target: LoginTarget;
   readonly clock: Clock;
   readonly onOutcome: (outcome: ProbeOutcome) => void;
+  /** The server had shut this host out, and has been made to let it in again. */
+  readonly onUnblocked?: () => void;
 }
 
 /** When something looks wrong the next probe comes this soon, ms. */
@@ -52,6 +55,17 @@ export class ServerMonitor {
       return;
     }
     this.#schedule(Math.max(0, this.#lastBegun + RETRY_MS - this.#options.clock.now()));
+  }
+
+  /** The same with a new login, as a client was not let in. */
+  loginNow(): void {
+    this.#loggedInAt = Number.NEGATIVE_INFINITY;
+    this.probeNow();
+  }
+
+  /** Ends sessions of others; undefined: it could not be asked for that. */
+  async kill(orphans: readonly Orphan[]): Promise<KilledCounts | undefined> {
+    return this.#session?.kill(orphans).catch(() => undefined);
   }
 
   stop(): void {
@@ -110,13 +124,29 @@ export class ServerMonitor {
         // That session is over, for whatever reason; a new one tells whether the server is.
         session.end();
         if (this.#session !== session) throw new Error('the probe is over');
+        this.#session = undefined;
       }
     }
     return await this.#readAnew();
   }
 
   async #readAnew() {
-    this.#session?.quit();
+    const former = this.#session;
+    try {
+      return await this.#login();
+    } catch (error) {
+      if (!former || failureOf(error).class !== 'blocked') throw error;
+      this.#session?.end();
+      // This host is shut out, but who is in may have it let in again.
+      await former.unblock();
+      this.#options.onUnblocked?.();
+      return await this.#login();
+    } finally {
+      former?.quit();
+    }
+  }
+
+  async #login() {
     const session = new MonitorSession(this.#options.target, this.#options.clock, () => this.#lost(session));
     this.#session = session;
     const reading = await session.read();

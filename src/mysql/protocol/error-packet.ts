@@ -37,12 +37,15 @@ export function parseError(payload: Buffer): ServerError | undefined {
   };
 }
 
-/** Instead of a greeting: there is no server to lead to. */
+/**
+ * Instead of a greeting: there is no server to lead to.
+ * @param message begins with six characters that may be missed: PyMySQL takes them for an SQLSTATE
+ */
 export function noServerPacket(message: string): Buffer {
   return errorPacket(0, { code: ER_SERVER_SHUTDOWN, state: undefined, message });
 }
 
-/** Instead of a greeting: more clients than may be here. */
+/** Instead of a greeting: more clients than may be here. See {@link noServerPacket} for the message. */
 export function tooManyPacket(message: string): Buffer {
   return errorPacket(0, { code: ER_CON_COUNT_ERROR, state: undefined, message });
 }

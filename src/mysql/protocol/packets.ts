@@ -25,6 +25,7 @@ export interface Packet {
 /** Finds the packets in a stream of bytes and keeps nothing of them but their beginnings. */
 export class PacketScanner {
   readonly #onPacket: (packet: Packet) => void;
+  readonly #isDull: (first: number) => boolean;
   readonly #header = Buffer.alloc(HEADER_BYTES);
   readonly #kept = Buffer.alloc(KEPT_BYTES);
   #headerBytes = 0;
@@ -32,9 +33,13 @@ export class PacketScanner {
   #passed = 0;
   #continues = false;
 
-  /** @param onPacket called when the last byte of a packet has come */
-  constructor(onPacket: (packet: Packet) => void) {
+  /**
+   * @param onPacket called when the last byte of a packet has come
+   * @param isDull by its first byte, whether nobody wants to hear of a packet: most are rows
+   */
+  constructor(onPacket: (packet: Packet) => void, isDull: (first: number) => boolean = () => false) {
     this.#onPacket = onPacket;
+    this.#isDull = isDull;
   }
 
   /** In the middle of a packet. */
@@ -45,6 +50,11 @@ export class PacketScanner {
   push(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
+      const whole = this.#headerBytes === 0 ? this.#takeWhole(bytes, at) : 0;
+      if (whole > 0) {
+        at += whole;
+        continue;
+      }
       if (this.#headerBytes < HEADER_BYTES) {
         this.#header[this.#headerBytes++] = bytes[at++] ?? 0;
         if (this.#headerBytes < HEADER_BYTES) continue;
@@ -61,13 +71,29 @@ export class PacketScanner {
     }
   }
 
+  /** A packet that has come in one piece is not copied. Returns its size; 0: it has not. */
+  #takeWhole(bytes: Buffer, at: number): number {
+    const begin = at + HEADER_BYTES;
+    if (begin >= bytes.length) return 0;
+    const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
+    if (length === 0 || begin + length > bytes.length) return 0;
+    if (this.#continues || length === LONGEST_PAYLOAD || !this.#isDull(bytes[begin] ?? 0)) {
+      const head = bytes.subarray(begin, begin + Math.min(length, KEPT_BYTES));
+      this.#tell(bytes[at + 3] ?? 0, length, head);
+    }
+    return HEADER_BYTES + length;
+  }
+
   #complete(): void {
-    const length = this.#length;
-    const continues = this.#continues;
+    const head = this.#kept.subarray(0, Math.min(this.#length, KEPT_BYTES));
     this.#headerBytes = 0;
+    this.#tell(this.#header[3] ?? 0, this.#length, head);
+  }
+
+  #tell(sequence: number, length: number, head: Buffer): void {
+    const continues = this.#continues;
     this.#continues = length === LONGEST_PAYLOAD;
-    const head = this.#kept.subarray(0, Math.min(length, KEPT_BYTES));
-    this.#onPacket({ sequence: this.#header[3] ?? 0, length, head, continues });
+    this.#onPacket({ sequence, length, head, continues });
   }
 }
 

@@ -54,7 +54,11 @@ const START: Answer = { at: 'start' };
  */
 export class SessionFollower {
   readonly #client = new PacketScanner((packet) => this.#onClient(packet));
-  readonly #server = new PacketScanner((packet) => this.#onServer(packet));
+  readonly #server = new PacketScanner(
+    (packet) => this.#onServer(packet),
+    // Descriptions of columns, and rows.
+    (first) => first < EOF && (this.#answer.at === 'columns' || this.#answer.at === 'rows'),
+  );
   readonly #deprecateEof: boolean;
   readonly #compressed: boolean;
   #opaque: boolean;

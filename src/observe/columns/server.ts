@@ -1,3 +1,4 @@
+import { adjusted } from '../../balance/weights.ts';
 import type { ServerView } from '../../control/view.ts';
 import type { ServerCounters } from '../../proxy/plane/counters.ts';
 import type { Column } from '../columns.ts';
@@ -40,8 +41,9 @@ export const SERVER_COLUMNS: readonly Column<ServerRow>[] = [
     csv: 'uweight',
     metric: 'uweight',
     type: 'gauge',
-    help: 'Configured weight of the server.',
-    read: ({ view }) => view.snapshot.weight,
+    help: 'Weight of the server without its slow start.',
+    read: ({ view: { own, share, snapshot } }) =>
+      own ? adjusted(own, { ...share, warmth: 1 }).weight : snapshot.weight,
   },
   {
     csv: 'act',
@@ -106,6 +108,28 @@ export const SERVER_COLUMNS: readonly Column<ServerRow>[] = [
     unit: 'ms',
     help: 'How long the last check took.',
     read: ({ view }) => view.check?.durationMs,
+  },
+  {
+    csv: 'agent_status',
+    metric: 'agent_status',
+    help: 'Result of the last agent check, by state.',
+    states: CHECK_STATES,
+    read: ({ view }) => view.agent && [view.agent.lastCode],
+  },
+  {
+    csv: 'agent_duration',
+    metric: 'agent_duration_seconds',
+    type: 'gauge',
+    unit: 'ms',
+    help: 'How long the last agent check took.',
+    read: ({ view }) => view.agent?.durationMs,
+  },
+  {
+    csv: 'throttle',
+    metric: 'current_throttle',
+    type: 'gauge',
+    help: 'Percent of its share that a server in its slow start may have.',
+    read: ({ view }) => (view.share?.warmth === undefined ? undefined : Math.round(100 * view.share.warmth)),
   },
   {
     csv: 'srv_icur',

@@ -72,8 +72,11 @@ export interface LocalResponse {
 export interface ServerConnections {
   /** An idle one, known to have been good at most `within` ms ago. */
   takeIdle(within?: number): Socket | undefined;
-  /** A new one. Rejects with CONNECT_REFUSED, CONNECT_TIMEOUT or CONNECT_FAILED, or the signal's reason. */
-  connect(timeout: number, signal: AbortSignal): Promise<Socket>;
+  /**
+   * A new one. Rejects with CONNECT_REFUSED, CONNECT_TIMEOUT or CONNECT_FAILED, or the signal's reason.
+   * @param client for whom, where the server is to be told that (PROXY protocol); undefined: for nobody
+   */
+  connect(timeout: number, signal: AbortSignal, client?: ClientAddress): Promise<Socket>;
   /** Keeps one whose last answer ended cleanly, with nothing left to read or write on it. */
   giveBack(socket: Socket): void;
 }
@@ -98,6 +101,19 @@ export interface Attempt {
   cancel: ((reason: VaneError) => void) | undefined;
   /** Tells the client to close after this answer (the process or the frontend is draining). Read when it begins. */
   readonly closeAfter: boolean;
+  /**
+   * Makes of the fields of the final answer those that the client gets; asked once, when it is passed on. Undefined:
+   * they stay as they are. Flat: name, then value.
+   */
+  readonly edit?: ((headers: readonly string[]) => readonly string[]) | undefined;
+  /** Bytes of the request's body that are kept while they are sent, so that another attempt can follow. */
+  readonly keepBody: number;
+  /**
+   * Told of the status of the final answer before anything of that goes to the client. True: it is not wanted, and
+   * the attempt has to end with UPSTREAM_STATUS.
+   * @param replayable see {@link AttemptOutcome.replayable}
+   */
+  answered(status: number, replayable: boolean): boolean;
   /** Told by the lane when it is over: once, and perhaps before `forward` returns. Never throws. */
   ended(outcome: AttemptOutcome): void;
 }

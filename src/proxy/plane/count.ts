@@ -25,6 +25,7 @@ export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
       if (outcome.next === undefined) tally.eresp++;
       break;
     case 'UPSTREAM_PROTOCOL':
+    case 'UPSTREAM_STATUS':
       tally.eresp++;
       break;
     case 'CLIENT_ABORTED':

@@ -92,6 +92,12 @@ export interface BackendCounters extends WorkCounters {
   noServer: number;
   /** Work cut with a server that was gone or whose drain was over. */
   drainCut: number;
+  /** Requests turned away at once, as the queue was too slow for them. */
+  refusedEarly: number;
+  /** Times that a server was passed over for what it did to its work. */
+  ejections: number;
+  /** Retries that the budget for them did not allow. */
+  retriesRefused: number;
   duration: DurationHistogram;
   servers: ServerCounters[];
 }
@@ -99,6 +105,8 @@ export interface BackendCounters extends WorkCounters {
 export interface ServerCounters extends WorkCounters {
   /** {@link ServerSnapshot.id}. */
   id: string;
+  /** Planes in which new work passes it over at present. */
+  ejected: number;
   idleConnections: number;
   usedConnections: number;
 }

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import type { BindAddress, FrontendBind } from '../../config/runtime/binds.ts';
+import type { BindAddress, ExpectProxy, FrontendBind } from '../../config/runtime/binds.ts';
 import type { FrontendConfig } from '../../config/runtime/frontends.ts';
+import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { proxyExpected, readProxyHead } from '../tcp/expect-proxy.ts';
 import { Listener } from './listener.ts';
 import type { BindProblem, Listening } from './messages.ts';
 import { TlsDoor } from './tls-door.ts';
@@ -22,8 +24,16 @@ export type OpenListener = (
 
 /** Takes the connections of frontends. */
 export interface DoorHost {
-  /** @param tls encrypts the connection, and then gives it to `secured`; undefined: it stays as it is */
+  readonly clock: Clock;
+  /** Counts a connection that has come; false: there are too many, and it has been ended. */
+  admitted(frontend: string, socket: Socket): boolean;
+  /**
+   * Takes one that was admitted, after the head of the PROXY protocol where there is to be one.
+   * @param tls encrypts the connection, and then gives it to `secured`; undefined: it stays as it is
+   */
   accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void;
+  /** A proxy did not say whose connection it brings; it has been ended. */
+  headFailed(frontend: string, error: Error): void;
   secured(frontend: string, socket: TLSSocket): void;
   /** The client and Vane could not agree; the connection has been ended. */
   handshakeFailed(frontend: string, error: Error): void;
@@ -38,6 +48,7 @@ interface Door {
   readonly listener: Listener;
   readonly frontend: string;
   readonly tls: EncryptedDoor | undefined;
+  readonly expectProxy: ExpectProxy | undefined;
 }
 
 /** A TLS door, and what it was made of. */
@@ -51,6 +62,8 @@ export class Doors {
   readonly #log: Log;
   readonly #host: DoorHost;
   readonly #openListener: OpenListener;
+  /** Connections whose head of the PROXY protocol has not come yet. */
+  readonly #headless = new Set<Socket>();
   #doors: ReadonlyMap<string, Door> = new Map();
 
   constructor(
@@ -86,7 +99,7 @@ export class Doors {
           const tls = this.#encrypted(config, bind, known?.tls);
           const listener = open ?? (await this.#listen({ host: bind.host, port: bind.port }, key));
           if (!open) fresh.push(listener);
-          next.set(key, { listener, frontend, tls });
+          next.set(key, { listener, frontend, tls, expectProxy: bind.expectProxy });
         } catch (error) {
           const { host, port } = bind;
           problems.push({ frontend, bind: { host, port }, message: messageOf(error) });
@@ -111,6 +124,7 @@ export class Doors {
   /** Accepts nothing more. */
   close(): void {
     for (const { listener } of this.#doors.values()) listener.close();
+    for (const socket of [...this.#headless]) socket.destroy();
     this.#doors = new Map();
   }
 
@@ -118,10 +132,29 @@ export class Doors {
     for (const [key, { listener }] of this.#doors) {
       if (!next.has(key)) listener.close();
     }
-    for (const { listener, frontend, tls } of next.values()) {
-      listener.serve((socket) => this.#host.accepted(frontend, socket, tls?.door));
+    for (const door of next.values()) {
+      const isExpected = proxyExpected(door.expectProxy);
+      door.listener.serve((socket) => this.#accept(door, socket, isExpected(socket)));
     }
     this.#doors = next;
+  }
+
+  #accept({ frontend, tls }: Door, socket: Socket, withHead: boolean): void {
+    if (!this.#host.admitted(frontend, socket)) return;
+    const taken = () => this.#host.accepted(frontend, socket, tls?.door);
+    if (!withHead) {
+      taken();
+      return;
+    }
+    const over = (next: () => void) => {
+      this.#headless.delete(socket);
+      next();
+    };
+    this.#headless.add(socket);
+    readProxyHead(socket, this.#host.clock, {
+      taken: () => over(taken),
+      failed: (error) => over(() => this.#host.headFailed(frontend, error)),
+    });
   }
 
   /** The former one where nothing about it is new: it knows its clients' sessions. Throws for unusable certificates. */

@@ -7,7 +7,7 @@ import type { LiveServer, Running } from './live-server.ts';
 /** Who hands out leases. */
 export interface Granter {
   /** Told once of each when it is given back. */
-  finished(server: LiveServer, outcome: LeaseOutcome): void;
+  finished(server: LiveServer, outcome: LeaseOutcome, trial: boolean): void;
 }
 
 /** A lease as the backend hands it out. */
@@ -19,17 +19,21 @@ export class Grant implements Lease, Running {
   cancelled: VaneError | undefined;
   onCancel: ((reason: VaneError) => void) | undefined;
   place = -1;
+  /** The server was passed over, and this tells whether it still has to be. */
+  readonly trial: boolean;
+  #answered = false;
   readonly #live: LiveServer;
   readonly #granter: Granter;
   #ended = false;
 
   /** @param now clock ms */
-  constructor(granter: Granter, live: LiveServer, queuedMs: number, now: number) {
+  constructor(granter: Granter, live: LiveServer, queuedMs: number, now: number, trial: boolean) {
     this.#granter = granter;
     this.#live = live;
     this.server = live.snapshot;
     this.connections = live;
     this.queuedMs = queuedMs;
+    this.trial = trial;
     live.begin(this, now);
     this.serverActive = live.active;
   }
@@ -40,10 +44,17 @@ export class Grant implements Lease, Running {
     this.onCancel?.(reason);
   }
 
+  answered(): void {
+    if (this.#answered || this.#ended) return;
+    this.#answered = true;
+    this.#live.answered();
+  }
+
   done(outcome: LeaseOutcome): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (!this.#answered) this.#live.unanswered(outcome.error);
     this.#live.end(this);
-    this.#granter.finished(this.#live, outcome);
+    this.#granter.finished(this.#live, outcome, this.trial);
   }
 }

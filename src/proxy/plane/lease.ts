@@ -14,6 +14,8 @@ export interface Lease {
   readonly cancelled: VaneError | undefined;
   /** Called when {@link cancelled} is set. */
   onCancel: ((reason: VaneError) => void) | undefined;
+  /** The server has begun to answer. */
+  answered(): void;
   /** Gives the place back. Only the first call counts. */
   done(outcome: LeaseOutcome): void;
 }

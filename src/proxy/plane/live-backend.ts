@@ -1,14 +1,21 @@
 import { type Algorithm, createAlgorithm, eligible } from '../../balance/algorithms.ts';
+import type { OutlierChange } from '../../balance/outlier.ts';
 import type { ServerSnapshot } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { Clock } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
+import type { StickEntry } from '../stick/stick-table.ts';
+import { nextStickiness, type Stickiness } from '../stick/stickiness.ts';
 import { countAttempt, countWork } from './count.ts';
 import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
 import { Grant, type Granter } from './grant.ts';
 import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
 import { LiveServer } from './live-server.ts';
+import { refusal } from './queue-refusal.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { inOrder, isSameList } from './server-order.ts';
+import { Steering } from './steering.ts';
 import { WorkTally } from './tally.ts';
 import { type Place, WaitQueue } from './wait-queue.ts';
 
@@ -18,6 +25,8 @@ export interface Want {
   readonly tried: ReadonlySet<string>;
   /** The server it has to stay on, while that takes work. */
   readonly stay: string | undefined;
+  /** The server that its client belongs to, unless it has been there: see `stick/`. */
+  readonly bound?: string | undefined;
   /** What it is hashed by: see `request/hash-key.ts`. */
   readonly key?: number | undefined;
 }
@@ -27,33 +36,44 @@ export interface BackendEvents {
   idle(server: ServerSnapshot): void;
   /** Work met a fault of a server; already limited in number. */
   trouble(server: ServerSnapshot, error: VaneError): void;
+  /** New work passes a server over from now on, or does so no more. */
+  steered(server: ServerSnapshot, change: OutlierChange): void;
+  /** Other planes are to know whose a client is. */
+  stuck?(entry: StickEntry): void;
+  /** As many errors in a row as its `observe` wants to be told of. */
+  observed(server: ServerSnapshot): void;
   /** A server is gone while that much work was under way on it, which is being ended. */
   cut(server: ServerSnapshot, count: number): void;
+  /** So much work on a backup is being ended, as others are up. */
+  spared(server: ServerSnapshot, count: number): void;
 }
 
-/** Requests waiting at most when the configuration says 0. */
-export const DEFAULT_MAXQUEUE = 1024;
-
 /**
- * A backend at work: its servers as they are now, the choice among them, the queue before them. Every choice
- * is made from the present; nothing about a failed one is remembered.
+ * A backend at work: its servers as they are now, the choice among them, the queue before them. What is remembered of
+ * servers that failed is in {@link Steering}.
  */
 export class LiveBackend implements Granter {
   config: BackendConfig;
   readonly tally = new WorkTally();
   readonly durations = new Durations();
+  readonly budget: RetryBudget;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #events: BackendEvents;
   readonly #servers = new Map<string, LiveServer>();
   readonly #queue: WaitQueue;
+  readonly #steering: Steering;
+  #stickiness: Stickiness | undefined;
   #algorithm: Algorithm;
   /** The servers that new work may go to, as of the last change: as they were told, and as they live. */
   #choice: readonly ServerSnapshot[] = [];
   #eligible: readonly LiveServer[] = [];
   /** Servers have changed since: the choice is made anew when it is needed, once for all changes up to then. */
   #stale = false;
+  /** Leases held. */
+  #held = 0;
   #noServer = 0;
+  #refusedEarly = 0;
   #drainCut = 0;
   /** Why there is no work here any more. */
   #over: VaneError | undefined;
@@ -64,7 +84,13 @@ export class LiveBackend implements Granter {
     this.#random = deps.random;
     this.#events = deps.events;
     this.#queue = new WaitQueue(deps.clock);
+    this.budget = new RetryBudget(config.retryBudget);
+    this.#steering = new Steering(config.outlier, (change) => {
+      const server = this.#servers.get(change.id);
+      if (server) this.#events.steered(server.snapshot, change);
+    });
     this.#algorithm = this.#createAlgorithm();
+    this.#stick();
   }
 
   get name(): string {
@@ -75,17 +101,24 @@ export class LiveBackend implements Granter {
     return this.#queue.length;
   }
 
-  /** Leases held on all servers. */
+  /** How clients are brought back to their servers; undefined: they are not. */
+  get stickiness(): Stickiness | undefined {
+    return this.#stickiness;
+  }
+
+  /** Leases held on all servers, also those that are gone. */
   get active(): number {
-    let sum = 0;
-    for (const server of this.#servers.values()) sum += server.active;
-    return sum;
+    return this.#held;
   }
 
   /** Takes a new configuration; servers, counters and queue stay. */
   update(config: BackendConfig): void {
     const changed = JSON.stringify(config.balance) !== JSON.stringify(this.config.balance);
+    if (config.allBackups !== this.config.allBackups) this.#stale = true;
     this.config = config;
+    this.budget.config = config.retryBudget;
+    this.#steering.config = config.outlier;
+    this.#stick();
     if (changed) {
       this.#algorithm = this.#createAlgorithm();
       this.#algorithm.rebuild(this.#choice);
@@ -106,17 +139,31 @@ export class LiveBackend implements Granter {
     for (const snapshot of snapshots) {
       const known = this.#servers.get(snapshot.id);
       const live = known ?? new LiveServer(snapshot, this.#clock);
+      // Another word has been said about it: that counts for more than what was met before.
+      if (known?.snapshot.admission !== snapshot.admission) this.#steering.forget(snapshot.id);
       if (known) known.update(snapshot);
       else this.#servers.set(snapshot.id, live);
       if (snapshot.admission === 'draining') draining.push(live);
     }
     const gone = goneIds.flatMap((id) => this.#servers.get(id) ?? []);
-    for (const server of gone) this.#servers.delete(server.id);
+    for (const { id } of gone) {
+      this.#servers.delete(id);
+      this.#steering.forget(id);
+    }
+    this.#stickiness?.changeServers(snapshots, goneIds);
     this.#stale = true;
     this.#serveQueue();
     // Only now, so that work cut here finds the new servers when it is repeated.
     for (const server of gone) this.#remove(server);
     for (const server of draining) this.#reportIdle(server);
+  }
+
+  /** Ends what is under way on these servers, which stay. */
+  cutWork(ids: readonly string[]): void {
+    for (const server of ids.flatMap((id) => this.#servers.get(id) ?? [])) {
+      const count = server.endWork();
+      if (count > 0) this.#events.spared(server.snapshot, count);
+    }
   }
 
   /** Whether there is a server for new work that is not among `tried`. */
@@ -131,7 +178,9 @@ export class LiveBackend implements Granter {
    */
   acquire(want: Want, now = this.#clock.now()): Lease | Waiting {
     if (this.#over) throw this.#over;
-    if (this.#offered().length === 0) {
+    const offered = this.#offered();
+    this.#steering.look(offered, now);
+    if (offered.length === 0 && (want.bound === undefined || !this.#ownOf(want))) {
       this.#noServer++;
       this.tally.econ++;
       throw new VaneError('NO_SERVER', `backend ${this.name} has no server that takes work`);
@@ -139,12 +188,8 @@ export class LiveBackend implements Granter {
     // Nobody is overtaken: while anyone waits, the servers he may go to are full.
     const lease = this.#grant(want, 0, now);
     if (lease) return lease;
-    const { maxqueue, timeout } = this.config;
-    if (this.#queue.length >= (maxqueue || DEFAULT_MAXQUEUE)) {
-      this.tally.econ++;
-      throw new VaneError('QUEUE_FULL', `the queue of backend ${this.name} is full`);
-    }
-    const waiting = this.#queue.join(want, timeout.queue, () => {
+    this.#refuseInVain(want);
+    const waiting = this.#queue.join(want, this.config.timeout.queue, () => {
       this.tally.econ++;
       return new VaneError('QUEUE_TIMEOUT', `no server of backend ${this.name} became free in time`);
     });
@@ -152,7 +197,9 @@ export class LiveBackend implements Granter {
     return waiting;
   }
 
-  finished(server: LiveServer, outcome: LeaseOutcome): void {
+  finished(server: LiveServer, outcome: LeaseOutcome, trial: boolean): void {
+    this.#held--;
+    this.#steering.ended(server, outcome, trial, this.#clock.now(), this.#offered().length);
     countAttempt(this.tally, outcome);
     countAttempt(server.tally, outcome);
     countWork(server.tally, outcome);
@@ -162,6 +209,7 @@ export class LiveBackend implements Granter {
     if (error?.source === 'upstream' && server.mayReport(error.code)) {
       this.#events.trouble(server.snapshot, error);
     }
+    if (server.observes(outcome)) this.#events.observed(server.snapshot);
     this.#reportIdle(server);
     this.#serveQueue();
   }
@@ -170,6 +218,7 @@ export class LiveBackend implements Granter {
   cut(reason: VaneError): void {
     this.#over ??= reason;
     this.#queue.clear(reason);
+    this.#stickiness?.close();
     for (const server of this.#servers.values()) server.cut(reason);
   }
 
@@ -185,9 +234,29 @@ export class LiveBackend implements Granter {
       mode: this.config.mode,
       noServer: this.#noServer,
       drainCut: this.#drainCut,
+      ...{ refusedEarly: this.#refusedEarly, ejections: this.#steering.ejections },
+      retriesRefused: this.budget.refused,
       duration: this.durations.read(),
-      servers: [...this.#servers.values()].map((server) => server.counters()),
+      servers: [...this.#servers.values()].map((server) => ({
+        ...server.counters(),
+        ejected: this.#steering.isOut(server.id) ? 1 : 0,
+      })),
     };
+  }
+
+  #stick(): void {
+    const deps = {
+      clock: this.#clock,
+      usable: (id: string) => this.#servers.get(id)?.takesOwn === true && !this.#steering.isOut(id),
+      tell: (entry: StickEntry) => this.#events.stuck?.(entry),
+    };
+    const next = nextStickiness(this.config.stickiness, this.#stickiness, deps);
+    if (next === this.#stickiness) return;
+    this.#stickiness = next;
+    next?.changeServers(
+      [...this.#servers.values()].map(({ snapshot }) => snapshot),
+      [],
+    );
   }
 
   #createAlgorithm(): Algorithm {
@@ -202,9 +271,10 @@ export class LiveBackend implements Granter {
   #offered(): readonly LiveServer[] {
     if (!this.#stale) return this.#eligible;
     this.#stale = false;
-    const choice = eligible(inOrder([...this.#servers.values()].map(({ snapshot }) => snapshot)));
+    const snapshots = inOrder([...this.#servers.values()].map(({ snapshot }) => snapshot));
+    const choice = eligible(snapshots, this.config.allBackups);
     // The end of a drain, for one, leaves it as it is.
-    if (isSame(choice, this.#choice)) return this.#eligible;
+    if (isSameList(choice, this.#choice)) return this.#eligible;
     this.#choice = choice;
     this.#algorithm.rebuild(choice);
     this.#eligible = choice.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
@@ -216,36 +286,87 @@ export class LiveBackend implements Granter {
     const now = this.#clock.now();
     this.#queue.serve(
       (place: Place) => this.#grant(place, now - place.since, now),
-      () => !this.#offered().some((server) => server.hasRoom),
+      () => this.#isFull || !this.#anyRoom,
     );
   }
 
   #grant(want: Want, queuedMs: number, now: number): Lease | undefined {
-    const server = this.#choose(want);
+    const server = this.#isFull ? undefined : this.#choose(want, now);
     if (!server) return undefined;
     server.tally.lbtot++;
     this.tally.lbtot++;
     const wall = this.#clock.wall();
     this.tally.lastSession = wall;
     server.tally.lastSession = wall;
-    const grant = new Grant(this, server, queuedMs, now);
+    const trial = this.#steering.any && this.#steering.begin(server.id, now);
+    const grant = new Grant(this, server, queuedMs, now, trial);
+    this.#held++;
     this.#algorithm.loadChanged?.(server.id);
     return grant;
   }
 
-  #choose(want: Want): LiveServer | undefined {
-    if (want.stay !== undefined) {
-      const same = this.#servers.get(want.stay);
-      if (same?.open) return same.hasRoom ? same : undefined;
-    }
-    this.#offered();
+  #choose(want: Want, now: number): LiveServer | undefined {
+    const own = this.#ownOf(want);
+    if (own?.hasRoom(this.#load)) return own;
+    if (own && !this.#mayLeave(own, want)) return undefined;
+    const offered = this.#offered();
     const avoid = want.tried.size > 0 && this.offersOther(want.tried) ? want.tried : undefined;
-    const picked = this.#algorithm.pick((snapshot) => {
-      if (avoid?.has(snapshot.id)) return false;
-      // Asked of every server for every request.
-      return snapshot.maxconn === 0 || this.#servers.get(snapshot.id)?.hasRoom === true;
-    }, want.key);
+    const steering = this.#steering.any ? this.#steering : undefined;
+    const pick = (careful: Steering | undefined) =>
+      this.#algorithm.pick((snapshot) => {
+        if (avoid?.has(snapshot.id) || careful?.admits(snapshot.id, now) === false) return false;
+        // Asked of every server for every request.
+        return snapshot.maxconn === 0 || this.#servers.get(snapshot.id)?.hasRoom(this.#load) === true;
+      }, want.key);
+    let picked = pick(steering);
+    // Where all that are left are passed over, they are used; those that are full are waited for.
+    if (!picked && steering && !offered.some(({ id }) => !avoid?.has(id) && steering.admits(id, now))) {
+      picked = pick(undefined);
+    }
     return picked && this.#servers.get(picked.id);
+  }
+
+  /** Servers that new work does not go to have clients all the same. */
+  get #anyRoom(): boolean {
+    if (this.#offered().some((server) => server.hasRoom(this.#load))) return true;
+    if (!this.#stickiness) return false;
+    for (const server of this.#servers.values())
+      if (server.takesOwn && server.hasRoom(this.#load)) return true;
+    return false;
+  }
+
+  /** The server that work has to go to, while that takes it. */
+  #ownOf({ stay, bound, tried }: Want): LiveServer | undefined {
+    const id = stay ?? (bound !== undefined && tried.has(bound) ? undefined : bound);
+    const server = id === undefined ? undefined : this.#servers.get(id);
+    return (id === bound ? server?.takesOwn : server?.open) ? server : undefined;
+  }
+
+  /** Clients wait for the server that they belong to, unless too many do (HAProxy, `maxqueue` of a server). */
+  #mayLeave({ id, snapshot: { maxqueue } }: LiveServer, { stay }: Want): boolean {
+    return stay === undefined && maxqueue !== undefined && this.#queue.waitingFor(id) >= maxqueue;
+  }
+
+  /** Its own limit allows no more. */
+  get #isFull(): boolean {
+    const { maxConnections } = this.config;
+    return maxConnections !== undefined && this.#held >= maxConnections;
+  }
+
+  /** How much it has to do, of what makes its servers take all they can: `fullconn`. */
+  get #load(): number {
+    const { fullconn = 0 } = this.config;
+    return fullconn > 0 ? (this.#held + this.#queue.length) / fullconn : 1;
+  }
+
+  /** Throws where waiting would lead to nothing. */
+  #refuseInVain({ stay }: Want): void {
+    const own = stay === undefined ? undefined : this.#servers.get(stay)?.snapshot;
+    const reason = refusal(this.#queue, this.config, own);
+    if (!reason) return;
+    if (reason.early) this.#refusedEarly++;
+    this.tally.econ++;
+    throw new VaneError('QUEUE_FULL', reason.message);
   }
 
   /** What a client gave up, and what never reached the server, says nothing about it. */
@@ -266,18 +387,4 @@ export class LiveBackend implements Granter {
   #reportIdle(server: LiveServer): void {
     if (server.takeIdleReport()) this.#events.idle(server.snapshot);
   }
-}
-
-function isSame(a: readonly ServerSnapshot[], b: readonly ServerSnapshot[]): boolean {
-  return a.length === b.length && a.every((snapshot, i) => snapshot === b[i]);
-}
-
-/** By rank; those of one rank as they came. */
-function inOrder(servers: ServerSnapshot[]): readonly ServerSnapshot[] {
-  let last = 0;
-  for (const { rank } of servers) {
-    if (rank < last) return servers.sort((a, b) => a.rank - b.rank);
-    last = rank;
-  }
-  return servers;
 }

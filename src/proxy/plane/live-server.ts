@@ -2,12 +2,15 @@ import type { Socket } from 'node:net';
 import { type ServerSnapshot, sameTls } from '../../balance/server.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, VaneError } from '../../core/errors.ts';
-import type { ServerConnections } from '../lanes/lane.ts';
+import type { ClientAddress, ServerConnections } from '../lanes/lane.ts';
 import { connect } from '../tcp/connect.ts';
+import { writeProxyHead } from '../tcp/proxy-protocol.ts';
 import { SocketSlot } from '../tcp/socket-slot.ts';
 import type { ServerCounters } from './counters.ts';
 import { Crowd, type Member } from './crowd.ts';
 import { IdlePool } from './idle-pool.ts';
+import type { LeaseOutcome } from './lease.ts';
+import { ObservedErrors } from './observed-errors.ts';
 import { Rate } from './rate.ts';
 import { WorkTally } from './tally.ts';
 
@@ -20,6 +23,14 @@ const IDLE_TIMEOUT_MS = 4_500;
 
 /** Reports of one kind of trouble per server and second. */
 const TROUBLE_PER_SECOND = 3;
+
+/** Failures that a server which hangs cannot cause. */
+const PROGRESS: ReadonlySet<ErrorCode> = new Set([
+  'CONNECT_REFUSED',
+  'UPSTREAM_CLOSED',
+  'UPSTREAM_PROTOCOL',
+  'UPSTREAM_STATUS',
+]);
 
 /** Something under way on a server that can be ended. */
 export interface Running extends Member {
@@ -36,8 +47,11 @@ export class LiveServer implements ServerConnections {
   readonly #clock: Clock;
   #pool: IdlePool;
   readonly #running = new Crowd<Running>();
+  readonly #observed = new ObservedErrors();
   readonly #trouble = new Map<ErrorCode, Rate>();
   #connections = 0;
+  #pending = 0;
+  #progressAt = 0;
   #idleReported = false;
   #removed = false;
 
@@ -62,13 +76,34 @@ export class LiveServer implements ServerConnections {
     return !this.#removed && this.snapshot.admission === 'open';
   }
 
-  /** Whether its own limit allows one more. */
-  get hasRoom(): boolean {
-    return this.snapshot.maxconn === 0 || this.active < this.snapshot.maxconn;
+  /** Whether clients that belong to it may come: it takes new work, or an operator drains it. */
+  get takesOwn(): boolean {
+    return this.open || (!this.#removed && this.snapshot.keeps === true);
+  }
+
+  /** Leases held of which no answer has begun. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Clock ms since which nothing that was pending has come to anything. */
+  get progressAt(): number {
+    return this.#progressAt;
+  }
+
+  /**
+   * Whether its own limit allows one more.
+   * @param load of its backend, 0 to 1: its limit is between `minconn` and `maxconn` accordingly
+   */
+  hasRoom(load: number): boolean {
+    const { maxconn, minconn } = this.snapshot;
+    if (maxconn === 0) return true;
+    const limit = minconn ? Math.max(minconn, Math.min(maxconn, Math.floor(maxconn * load))) : maxconn;
+    return this.active < limit;
   }
 
   update(snapshot: ServerSnapshot): void {
-    if (!sameTls(snapshot.tls, this.snapshot.tls)) {
+    if (!sameTls(snapshot.tls, this.snapshot.tls) || snapshot.sendProxy !== this.snapshot.sendProxy) {
       this.#pool.close();
       this.#pool = this.#newPool();
     }
@@ -81,7 +116,7 @@ export class LiveServer implements ServerConnections {
 
   /** True exactly once per drain, when nothing is running on it any more. */
   takeIdleReport(): boolean {
-    if (this.#removed || this.open || this.active > 0 || this.#idleReported) return false;
+    if (this.takesOwn || this.#removed || this.active > 0 || this.#idleReported) return false;
     this.#idleReported = true;
     return true;
   }
@@ -89,6 +124,7 @@ export class LiveServer implements ServerConnections {
   /** @param now clock ms */
   begin(work: Running, now: number): void {
     this.#running.add(work);
+    if (this.#pending++ === 0) this.#progressAt = now;
     this.tally.sessions.begin(now);
   }
 
@@ -98,6 +134,24 @@ export class LiveServer implements ServerConnections {
     this.tally.sessions.end();
   }
 
+  /** To be called once at most for each that was begun, and else {@link unanswered}. */
+  answered(): void {
+    this.#pending--;
+    this.#progressAt = this.#clock.now();
+  }
+
+  unanswered(error: VaneError | undefined): void {
+    this.#pending--;
+    // What somebody else has ended, and what ran out of time, has come to nothing.
+    if (error === undefined || PROGRESS.has(error.code)) this.#progressAt = this.#clock.now();
+  }
+
+  /** True: its work has met so many errors in a row that control is to hear of it. */
+  observes(outcome: LeaseOutcome): boolean {
+    const { observe } = this.snapshot;
+    return observe !== undefined && this.#observed.take(outcome, observe);
+  }
+
   /** It is gone: its work is cut, its connections are closed. Returns how much work that was. */
   remove(): number {
     this.#removed = true;
@@ -105,6 +159,14 @@ export class LiveServer implements ServerConnections {
     const running = this.active;
     if (running > 0) this.cut(new VaneError('SERVER_REMOVED', `server ${this.snapshot.name} was removed`));
     return running;
+  }
+
+  /** Ends what is under way, as it is a backup that is needed no more. Returns how much that was. */
+  endWork(): number {
+    const { active } = this;
+    const { name } = this.snapshot;
+    if (active > 0) this.cut(new VaneError('SERVER_REMOVED', `the backup ${name} is needed no more`));
+    return active;
   }
 
   /** Ends everything under way. */
@@ -118,13 +180,16 @@ export class LiveServer implements ServerConnections {
   }
 
   takeIdle(within?: number): Socket | undefined {
+    // A connection that was told whose it is serves nobody else.
+    if (this.snapshot.sendProxy) return undefined;
     return this.#pool.take(within);
   }
 
-  async connect(timeout: number, signal: AbortSignal): Promise<Socket> {
-    const { address, port, tls } = this.snapshot;
+  async connect(timeout: number, signal: AbortSignal, client?: ClientAddress): Promise<Socket> {
+    const { address, port, tls, sendProxy } = this.snapshot;
     const pool = this.#pool;
-    const socket = await connect({ address, port, tls, timeout, clock: this.#clock, signal });
+    const head = sendProxy && writeProxyHead(sendProxy, client);
+    const socket = await connect({ address, port, tls, head, timeout, clock: this.#clock, signal });
     HOMES.set(socket, pool);
     if (!socket.closed) {
       this.#connections++;
@@ -136,6 +201,10 @@ export class LiveServer implements ServerConnections {
   }
 
   giveBack(socket: Socket): void {
+    if (this.snapshot.sendProxy) {
+      socket.destroy();
+      return;
+    }
     (HOMES.get(socket) ?? this.#pool).put(socket);
   }
 
@@ -149,7 +218,7 @@ export class LiveServer implements ServerConnections {
     return true;
   }
 
-  counters(): ServerCounters {
+  counters(): Omit<ServerCounters, 'ejected'> {
     return {
       ...this.tally.read(this.#clock.now(), 0),
       id: this.id,
@@ -163,5 +232,5 @@ export class LiveServer implements ServerConnections {
   }
 }
 
-/** Where connections go back to: once TLS was changed, what was made before finds its pool closed, and ends. */
+/** Where connections go back to: once TLS or the PROXY protocol was changed, what was made before finds its pool closed, and ends. */
 const HOMES = new SocketSlot<IdlePool>();

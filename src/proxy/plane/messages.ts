@@ -1,8 +1,11 @@
+import type { OutlierCause } from '../../balance/outlier.ts';
 import type { ServerChange, ServerSet } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { BindAddress } from '../../config/runtime/binds.ts';
 import type { FrontendConfig } from '../../config/runtime/frontends.ts';
+import type { OnError } from '../../config/runtime/servers.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import type { StickEntry } from '../stick/stick-table.ts';
 import type { PlaneCounters } from './counters.ts';
 
 /**
@@ -32,6 +35,10 @@ export type ToPlane =
    * know the servers which it changes answers `missed`.
    */
   | { readonly type: 'change'; readonly change: ServerChange }
+  /** What another plane remembers of clients: see `stick/`. */
+  | { readonly type: 'stick'; readonly backend: string; readonly entries: readonly StickEntry[] }
+  /** Asks for what the plane remembers of clients, in `stuck` messages: another one has just begun. */
+  | { readonly type: 'teach' }
   /** Asks for one `counters` message with the same id. */
   | { readonly type: 'collect'; readonly id: number }
   /**
@@ -67,12 +74,36 @@ export type FromPlane =
       readonly code: ErrorCode;
       readonly message: string;
     }
+  /** New work passes a server over for what it did to its work, or does so no more. */
+  | {
+      readonly type: 'steered';
+      readonly backend: string;
+      readonly server: string;
+      readonly out: boolean;
+      readonly cause: OutlierCause;
+      readonly why: string;
+      /** Until it is tried again, ms. */
+      readonly forMs: number;
+    }
+  /** The plane remembers whose clients are; said where there are other planes that want to know. */
+  | { readonly type: 'stuck'; readonly backend: string; readonly entries: readonly StickEntry[] }
+  /** The work of a server has met so many errors in a row (`observe`). */
+  | {
+      readonly type: 'observed';
+      readonly backend: string;
+      readonly server: string;
+      readonly errors: number;
+      readonly onError: OnError;
+    }
   | { readonly type: 'counters'; readonly id: number; readonly counters: PlaneCounters }
   /** The answer to `drain`: everything has ended; `cut` counts what the deadline had to end. */
   | { readonly type: 'drained'; readonly cut: number };
 
 /** What a plane says without being asked. */
-export type PlaneNews = Extract<FromPlane, { type: 'idle' | 'missed' | 'trouble' }>;
+export type PlaneNews = Extract<
+  FromPlane,
+  { type: 'idle' | 'missed' | 'trouble' | 'steered' | 'observed' | 'stuck' }
+>;
 
 export interface Listening {
   readonly frontend: string;

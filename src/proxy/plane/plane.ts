@@ -7,6 +7,7 @@ import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { AccessEntry } from '../access-entry.ts';
 import { HttpAcceptor } from '../request/http-acceptor.ts';
+import { StickNews } from '../stick/stick-news.ts';
 import { TcpAcceptor } from '../tcp/sessions.ts';
 import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
@@ -40,6 +41,8 @@ export interface PlaneOptions {
   readonly access: (entry: AccessEntry) => void;
   /** Opens the sockets that it listens on; by default it binds them itself. */
   readonly open?: OpenListener;
+  /** There are other planes of the same configuration: they are told whose clients are. */
+  readonly shared?: boolean;
 }
 
 /**
@@ -62,6 +65,7 @@ export class Plane implements PlaneContext, DoorHost {
   /** Backends of which a change was missed, until their whole set is there. */
   readonly #missed = new Set<string>();
   /** Sites and backends that a reload took away, while they finish what they have. */
+  readonly #stickNews: StickNews | undefined;
   readonly #retired = new Set<Site>();
   readonly #retiredBackends = new Set<LiveBackend>();
   /** Accepted sockets whose TLS is ours: those that have not come to a site yet nobody else could end. */
@@ -78,6 +82,11 @@ export class Plane implements PlaneContext, DoorHost {
     this.access = options.access;
     this.#channel = options.channel;
     this.#random = options.random;
+    if (options.shared) {
+      this.#stickNews = new StickNews(options.clock, (backend, entries) =>
+        this.#channel.post({ type: 'stuck', backend, entries }),
+      );
+    }
     this.#connections = new ClientConnections(options.clock);
     this.#doors = new Doors(options.log, this, options.open);
     this.#unsubscribe = options.channel.onMessage((message) => {
@@ -101,10 +110,20 @@ export class Plane implements PlaneContext, DoorHost {
     return this.#backends.get(name);
   }
 
+  admitted(frontend: string, socket: Socket): boolean {
+    const site = this.#sites.get(frontend);
+    if (site) return this.#connections.admit(socket, site.frontend);
+    socket.destroy();
+    return false;
+  }
+
+  headFailed(frontend: string, error: Error): void {
+    this.log.debug({ frontend, error: messageOf(error) }, 'no head of the PROXY protocol');
+  }
+
   accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void {
     const site = this.#sites.get(frontend);
     if (!site) socket.destroy();
-    else if (!this.#connections.admit(socket, site.frontend)) return;
     else if (tls) this.#encrypt(socket, tls);
     else site.acceptor.serve(socket);
   }
@@ -128,6 +147,7 @@ export class Plane implements PlaneContext, DoorHost {
     this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
     for (const socket of this.#encrypted) socket.destroy();
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.closeIdle();
+    this.#stickNews?.close();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#channel.close();
@@ -141,6 +161,11 @@ export class Plane implements PlaneContext, DoorHost {
         return this.#setServers(message.set);
       case 'change':
         return this.#changeServers(message.change);
+      case 'stick':
+        return this.#backends.get(message.backend)?.stickiness?.learn(message.entries);
+      case 'teach':
+        for (const [name, { stickiness }] of this.#backends) this.#stickNews?.teach(name, stickiness?.table);
+        return;
       case 'collect':
         return this.#channel.post({ type: 'counters', id: message.id, counters: this.#counters() });
       case 'drain':
@@ -197,6 +222,22 @@ export class Plane implements PlaneContext, DoorHost {
         },
         trouble: ({ id: server }, { code, message }) =>
           this.#channel.post({ type: 'trouble', backend, server, code, message }),
+        steered: ({ id: server }, { change, cause, why, forMs }) => {
+          const out = change === 'ejected';
+          this.#channel.post({ type: 'steered', backend, server, out, cause, why, forMs });
+        },
+        stuck: (entry) => this.#stickNews?.add(backend, entry),
+        observed: ({ id: server, observe }) => {
+          if (!observe) return;
+          const { limit: errors, onError } = observe;
+          this.#channel.post({ type: 'observed', backend, server, errors, onError });
+        },
+        spared: ({ name: server }, cut) => {
+          this.log.info(
+            { backend, server, cut },
+            `backup ${backend}/${server} is needed no more: ${cut} cut`,
+          );
+        },
         cut: ({ name: server }, cut) => {
           const message = `server ${backend}/${server} is gone before its work was done: ${cut} cut`;
           this.log.warn({ backend, server, cut }, message);
@@ -263,7 +304,7 @@ export class Plane implements PlaneContext, DoorHost {
     live.setServers(set.servers);
   }
 
-  #changeServers({ backend, revision, since, servers, gone }: ServerChange): void {
+  #changeServers({ backend, revision, since, servers, gone, cut = [] }: ServerChange): void {
     const live = this.#backends.get(backend);
     if (!live || this.#missed.has(backend)) return;
     if (this.#revisions.get(backend) !== since) {
@@ -273,6 +314,7 @@ export class Plane implements PlaneContext, DoorHost {
     }
     this.#revisions.set(backend, revision);
     live.changeServers(servers, gone);
+    if (cut.length > 0) live.cutWork(cut);
   }
 
   #counters() {

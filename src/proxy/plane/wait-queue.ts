@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../core/clock.ts';
 import type { VaneError } from '../../core/errors.ts';
 import type { Lease, Waiting } from './lease.ts';
+import { QueuePace } from './queue-pace.ts';
 
 /** One piece of work in line for a server. */
 export interface Place {
@@ -9,6 +10,8 @@ export interface Place {
   readonly tried: ReadonlySet<string>;
   /** The only server it may go to. */
   readonly stay: string | undefined;
+  /** The server that its client belongs to. */
+  readonly bound?: string | undefined;
   /** What it is hashed by. */
   readonly key?: number | undefined;
   resolve(lease: Lease): void;
@@ -19,6 +22,7 @@ export interface Place {
 export class WaitQueue {
   readonly #clock: Clock;
   readonly #places = new Map<Place, Cancel | undefined>();
+  readonly #pace = new QueuePace();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,13 +32,30 @@ export class WaitQueue {
     return this.#places.size;
   }
 
+  /** How many wait for one server and no other. */
+  waitingFor(id: string): number {
+    let count = 0;
+    for (const { stay, bound } of this.#places.keys()) if ((stay ?? bound) === id) count++;
+    return count;
+  }
+
+  /** How long one who joins now is going to wait, ms, as far as the pace of late tells; undefined: it does not. */
+  get expectedMs(): number | undefined {
+    return this.#pace.waitFor(this.#places.size + 1, this.#clock.now());
+  }
+
   /** @param timeout ms until it is turned away with what `late` returns; 0: waits as long as it takes */
-  join(want: Pick<Place, 'tried' | 'stay' | 'key'>, timeout: number, late: () => VaneError): Waiting {
+  join(
+    want: Pick<Place, 'tried' | 'stay' | 'bound' | 'key'>,
+    timeout: number,
+    late: () => VaneError,
+  ): Waiting {
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     const place: Place = { ...want, since: this.#clock.now(), resolve, reject };
     const leave = (reason: VaneError) => {
       if (this.#remove(place)) reject(reason);
     };
+    this.#pace.begin(place.since);
     this.#places.set(place, timeout > 0 ? this.#clock.after(timeout, () => leave(late())) : undefined);
     return { lease: promise, leave };
   }
@@ -47,7 +68,9 @@ export class WaitQueue {
     for (const place of [...this.#places.keys()]) {
       if (over()) return;
       const lease = serve(place);
-      if (lease && this.#remove(place)) place.resolve(lease);
+      if (!lease) continue;
+      this.#pace.served(this.#clock.now());
+      if (this.#remove(place)) place.resolve(lease);
     }
   }
 
@@ -60,6 +83,8 @@ export class WaitQueue {
 
   #remove(place: Place): boolean {
     this.#places.get(place)?.();
-    return this.#places.delete(place);
+    const was = this.#places.delete(place);
+    if (was && this.#places.size === 0) this.#pace.end(this.#clock.now());
+    return was;
   }
 }

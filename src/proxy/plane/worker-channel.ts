@@ -10,7 +10,7 @@ import type { FromPlane, ToPlane } from './messages.ts';
  * Of what control process and workers say to each other, `messages.ts` included. A worker may be of a later version
  * than the control process: raise it with every change that one of them would not understand of the other.
  */
-export const PROTOCOL = '2';
+export const PROTOCOL = '3';
 
 /** All that the control process says to a worker process. */
 export type ToWorker =

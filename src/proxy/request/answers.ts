@@ -1,4 +1,4 @@
-import type { VaneError } from '../../core/errors.ts';
+import type { ErrorCode, VaneError } from '../../core/errors.ts';
 import type { LocalResponse } from '../lanes/lane.ts';
 
 /** What HAProxy says with each of its own answers; others get a plain sentence. */
@@ -37,13 +37,24 @@ export function errorAnswer(status: number, headers: readonly string[] = [], clo
   };
 }
 
-/** The answer to a request that failed, by the phase it failed in as HAProxy does; undefined: nobody to answer. */
-export function failureAnswer(error: VaneError): LocalResponse | undefined {
+/** What has no place now may have one when all that wait have had theirs, or left. */
+const OVERLOAD: ReadonlySet<ErrorCode> = new Set(['QUEUE_FULL', 'QUEUE_TIMEOUT']);
+
+/**
+ * The answer to a request that failed, by the phase it failed in as HAProxy does; undefined: nobody to answer.
+ * @param queueMs how long requests wait for a server at most
+ */
+export function failureAnswer(error: VaneError, queueMs = 0): LocalResponse | undefined {
   const status = statusOf(error);
   if (status === undefined) return undefined;
   // Clients whose connection is sound keep it: it was the server's fault. The reason is told only where
   // nothing could serve, for whoever looks for it.
-  if (status === 503) return errorAnswer(status, ['x-vane-reason', error.code], false);
+  if (status === 503) {
+    const later = OVERLOAD.has(error.code)
+      ? ['retry-after', String(Math.max(1, Math.ceil(queueMs / 1000)))]
+      : [];
+    return errorAnswer(status, ['x-vane-reason', error.code, ...later], false);
+  }
   return errorAnswer(status, [], status < 500);
 }
 
@@ -59,6 +70,7 @@ function statusOf(error: VaneError): number | undefined {
       return 504;
     case 'UPSTREAM_CLOSED':
     case 'UPSTREAM_PROTOCOL':
+    case 'UPSTREAM_STATUS':
       return 502;
     case 'INTERNAL':
       return 500;

@@ -53,7 +53,7 @@ function uriOf(
 }
 
 /** The first value of a parameter of the query string, as it is written. */
-function parameter(target: string, name: string): string | undefined {
+export function parameter(target: string, name: string): string | undefined {
   for (let at = target.indexOf('?'); at !== -1; at = target.indexOf('&', at + 1)) {
     const from = at + 1 + name.length;
     if (!target.startsWith(name, at + 1) || target[from] !== '=') continue;
@@ -64,8 +64,8 @@ function parameter(target: string, name: string): string | undefined {
   return undefined;
 }
 
-/** Of the first line of a header. */
-function header(headers: readonly string[], name: string): string | undefined {
+/** Of the first line of a header, whose name is in lower case. */
+export function header(headers: readonly string[], name: string): string | undefined {
   for (let i = 0; i + 1 < headers.length; i += 2) {
     if (headers[i]?.toLowerCase() === name) return headers[i + 1] || undefined;
   }

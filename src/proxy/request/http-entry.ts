@@ -31,6 +31,7 @@ export function httpEntry(
     bytesRead: bytesOut,
     bytesUploaded: bytesIn,
     termination: record.termination,
+    cookies: record.stick?.letters,
     connections: {
       process: context.connections,
       frontend: frontend.tally.sessions.scur,

@@ -11,7 +11,7 @@ import { httpEntry } from './http-entry.ts';
 import { type HttpSite, newHttpRecord } from './http-record.ts';
 import { type Attempter, LeasedAttempt, type Work } from './leased-attempt.ts';
 import { outgoing } from './outgoing.ts';
-import { isStale, mayRepeat } from './retry.ts';
+import { isStale, isUnwanted, mayRepeat } from './retry.ts';
 import { type Phase, termination } from './termination.ts';
 
 const PHASES: Record<AttemptPhase, Phase> = {
@@ -60,6 +60,8 @@ export class HttpLife implements Attempter {
   #firstAttemptAt: number | undefined;
   /** What the last attempt told its server: nobody counts that twice. */
   #told: VaneError | undefined;
+  /** The next attempt has been taken out of the budget for retries. */
+  #paid = false;
   #over = false;
 
   /** @param onOver called once, when all is accounted for */
@@ -95,6 +97,15 @@ export class HttpLife implements Attempter {
     }
   }
 
+  declines({ work: { backend } }: LeasedAttempt, status: number): boolean {
+    const { retryOn, retries } = backend.config;
+    if (!retryOn || this.#record.retries >= retries || this.#exchange.aborted || this.#over) return false;
+    if (!isUnwanted(this.#exchange.head, status, retryOn)) return false;
+    // An answer that nobody would better is not thrown away.
+    this.#paid = backend.budget.take(this.site.context.clock.now());
+    return this.#paid;
+  }
+
   /** What is to be served, and by whom; undefined: a rule has answered. */
   #prepare(now: number): Work | undefined {
     const { frontend, context, rules, route } = this.site;
@@ -110,7 +121,14 @@ export class HttpLife implements Attempter {
     if (!backend) throw new VaneError('NO_SERVER', `no backend is meant for ${head.method} ${head.path}`);
     this.#record.backend = backend;
     backend.tally.sessions.begin(now);
-    return { backend, outgoing: prepared };
+    backend.budget.request(now);
+    const stick = backend.stickiness?.begin({
+      client: client.address,
+      head: prepared.head,
+      headers: prepared.headers,
+    });
+    this.#record.stick = stick;
+    return { backend, outgoing: prepared, stick };
   }
 
   /** Makes the next attempt as soon as there is a server for it. Throws what keeps it from any. */
@@ -120,7 +138,7 @@ export class HttpLife implements Attempter {
     record.phase = 'connect';
     record.connectMs = undefined;
     record.responseMs = undefined;
-    const want = { tried: this.#tried, stay: this.#stay, key: this.#key(work) };
+    const want = { tried: this.#tried, stay: this.#stay, bound: work.stick?.bound, key: this.#key(work) };
     const got = work.backend.acquire(want, now);
     if ('leave' in got) void this.#wait(work, got, now);
     else this.#attempt(work, got, now);
@@ -243,9 +261,13 @@ export class HttpLife implements Attempter {
 
   /** Whether and where another attempt follows. */
   #next(backend: LiveBackend, outcome: AttemptOutcome): 'retry' | 'redispatch' | undefined {
-    const { retries, redispatch } = backend.config;
+    const { retries, redispatch, retryOn } = backend.config;
     if (this.#record.retries >= retries || this.#exchange.aborted) return undefined;
-    if (!mayRepeat(this.#exchange.head, outcome)) return undefined;
+    if (!mayRepeat(this.#exchange.head, outcome, retryOn)) return undefined;
+    // What we ended ourselves is nobody's storm.
+    const paid = this.#paid || outcome.error?.source !== 'upstream';
+    this.#paid = false;
+    if (!paid && !backend.budget.take(this.site.context.clock.now())) return undefined;
     return redispatch && backend.offersOther(this.#tried) ? 'redispatch' : 'retry';
   }
 
@@ -267,7 +289,7 @@ export class HttpLife implements Attempter {
     // Attempts count what they met themselves; this one ended while there was none.
     if (CLIENT_FAULTS.has(error.code) && error !== this.#told && record.backend)
       record.backend.tally.cliAbrt++;
-    const answer = responseStarted ? undefined : failureAnswer(error);
+    const answer = responseStarted ? undefined : failureAnswer(error, record.backend?.config.timeout.queue);
     if (!answer || this.#exchange.aborted?.code === 'CLIENT_ABORTED') {
       this.#exchange.destroy(error);
       return;

@@ -4,6 +4,7 @@ import type { Lease } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import type { LiveFrontend } from '../plane/live-frontend.ts';
 import type { Route } from '../rules/route.ts';
+import type { Stick } from '../stick/stick.ts';
 import type { HttpRules } from './rules.ts';
 import type { Phase } from './termination.ts';
 
@@ -22,6 +23,8 @@ export interface HttpRecord {
   backend: LiveBackend | undefined;
   /** The last server tried. */
   lease: Lease | undefined;
+  /** Undefined: its backend brings nobody back to any server. */
+  stick: Stick | undefined;
   phase: Phase;
   status: number | undefined;
   error: VaneError | undefined;
@@ -41,6 +44,7 @@ export function newHttpRecord(): HttpRecord {
   return {
     backend: undefined,
     lease: undefined,
+    stick: undefined,
     phase: 'request',
     status: undefined,
     error: undefined,

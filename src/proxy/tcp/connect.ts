@@ -1,11 +1,10 @@
-import { connect as open, type Socket } from 'node:net';
-import { connect as encrypt } from 'node:tls';
+import type { Socket } from 'node:net';
 import { serverId } from '../../balance/server.ts';
 import type { ServerTls } from '../../config/runtime/servers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import { systemWords } from '../../health/network-errors.ts';
-import { tlsOptions } from '../../health/tls-options.ts';
+import { openConnection } from '../../health/open-connection.ts';
 
 export interface ConnectOptions {
   /** Usually an IP address; a host name is looked up by the system. */
@@ -13,6 +12,8 @@ export interface ConnectOptions {
   readonly port: number;
   /** Undefined: in the clear. */
   readonly tls?: ServerTls | undefined;
+  /** What goes before all else, also before TLS. */
+  readonly head?: Buffer | undefined;
   /** Milliseconds, TLS handshake included; 0: as long as the system allows. */
   readonly timeout: number;
   readonly clock: Clock;
@@ -61,10 +62,9 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   return socket;
 }
 
-function openSocket({ address: host, port, tls }: ConnectOptions, where: string): Socket {
+function openSocket({ address: host, port, tls, head }: ConnectOptions, where: string): Socket {
   try {
-    const at = { host, port, allowHalfOpen: true };
-    const socket = tls ? encrypt({ ...at, ...tlsOptions(tls) }) : open(at);
+    const socket = openConnection({ host, port, allowHalfOpen: true }, tls, head);
     return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
   } catch (error) {
     // Node refuses what can be no address or port before it asks the system.

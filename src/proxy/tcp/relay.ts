@@ -193,6 +193,11 @@ class SocketRelay implements Relay {
   /** The sender of this direction broke. */
   #broke(way: Way, why: string): void {
     if (this.#over) return;
+    // Its taker has been told already that nothing more comes, and may end in its own time.
+    if (way.ended) {
+      this.#finishIfComplete();
+      return;
+    }
     this.#failure ??= brokenError(way, why);
     // Had it ended before, then what it said is whole and its taker shall have it, however slow he is.
     if (way.from.readableEnded && !way.to.destroyed) this.#linger(way.to);
@@ -247,9 +252,10 @@ class SocketRelay implements Relay {
   }
 }
 
-/** Its sender has ended, and all that it sent is out or has nobody to go to. */
-function isComplete({ from, to }: Way): boolean {
-  return from.readableEnded && (to.destroyed || to.writableLength === 0);
+/** Its sender has ended, or is gone when all is to end, and all that it sent is out or has nobody to go to. */
+function isComplete({ from, to, ended }: Way): boolean {
+  const isOver = from.readableEnded || (ended && from.destroyed);
+  return isOver && (to.destroyed || to.writableLength === 0);
 }
 
 function brokenError(way: Way, why: string): VaneError {

@@ -7,6 +7,7 @@ import type { Lease, LeaseOutcome } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import { sameServerWait } from '../plane/same-server-wait.ts';
 import { hashKey } from '../request/hash-key.ts';
+import type { Stick } from '../stick/stick.ts';
 import { watchClient } from './client-watch.ts';
 import { relay } from './relay.ts';
 import { tcpEntry } from './tcp-entry.ts';
@@ -25,6 +26,8 @@ export class TcpSession {
   readonly #startedAt: number;
   readonly #unwatch: () => void;
   readonly #tried = new Set<string>();
+  /** Undefined: the backend brings nobody back to any server. */
+  #stick: Stick | undefined;
   /** Why it is to end, as soon as anything outside has said so. */
   #stopped: VaneError | undefined;
   /** Ends what is being waited for at the moment. */
@@ -70,6 +73,12 @@ export class TcpSession {
     }
     this.#record.backend = backend;
     backend.tally.sessions.begin(context.clock.now());
+    backend.budget.request(context.clock.now());
+    this.#stick = backend.stickiness?.begin({
+      client: this.#record.client.address,
+      head: undefined,
+      headers: [],
+    });
     await this.#attempts(backend);
   }
 
@@ -101,6 +110,7 @@ export class TcpSession {
         if (next === 'retry') await this.#pause(backend, error);
         continue;
       }
+      this.#stick?.answered(lease.server.id, []);
       // Nothing is waited for between that and the relay: nobody listens to the socket meanwhile.
       return this.#relay(backend, lease, server, startedAt);
     }
@@ -113,7 +123,7 @@ export class TcpSession {
     const queuedBefore = record.queuedMs ?? 0;
     const since = clock.now();
     const key = hashKey(backend.config.balance, record.client.address, undefined);
-    const got = backend.acquire({ tried: this.#tried, stay, key });
+    const got = backend.acquire({ tried: this.#tried, stay, bound: this.#stick?.bound, key });
     let lease: Lease;
     if ('leave' in got) {
       record.phase = 'queue';
@@ -139,7 +149,8 @@ export class TcpSession {
     const onStop: Stop = (reason) => abort.abort(reason);
     lease.onCancel = onStop;
     const { connect: timeout } = backend.config.timeout;
-    return await this.#interruptible(onStop, () => lease.connections.connect(timeout, abort.signal));
+    const { client } = this.#record;
+    return await this.#interruptible(onStop, () => lease.connections.connect(timeout, abort.signal, client));
   }
 
   async #relay(backend: LiveBackend, lease: Lease, server: Socket, startedAt: number): Promise<void> {
@@ -148,6 +159,7 @@ export class TcpSession {
     const { clock } = context;
     const connectedAt = clock.now();
     record.phase = 'data';
+    lease.answered();
     // All that was not spent in queues: earlier attempts and the pauses between them count too, as in HAProxy.
     record.connectMs = connectedAt - this.#startedAt - (record.queuedMs ?? 0);
     this.#unwatch();
@@ -202,8 +214,11 @@ export class TcpSession {
 
   /** Whether and where another attempt follows one that did not connect: no byte of the client was taken. */
   #next(backend: LiveBackend, error: VaneError): LeaseOutcome['next'] {
-    const { retries, redispatch } = backend.config;
+    const { retries, redispatch, retryOn } = backend.config;
     if (this.#stopped || !error.retryable || this.#record.retries >= retries) return undefined;
+    if (retryOn?.connFailure === false) return undefined;
+    const { clock } = this.#site.context;
+    if (error.source === 'upstream' && !backend.budget.take(clock.now())) return undefined;
     return redispatch && backend.offersOther(this.#tried) ? 'redispatch' : 'retry';
   }
 

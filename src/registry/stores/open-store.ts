@@ -17,6 +17,6 @@ export function openStore(
     case 'sqlite':
       return openSqliteStore(config.file);
     case 'redis':
-      return new RedisStore({ address: config.address, prefix: config.prefix, ...deps });
+      return new RedisStore({ ...config, ...deps });
   }
 }

@@ -57,6 +57,10 @@ export class RigHost implements LaneHost {
   readonly connections: ServerConnections;
   readonly #port: number;
 
+  /** Bytes kept of a request's body; statuses for which another attempt is made. */
+  keepBody = 0;
+  unwanted: readonly number[] = [];
+
   constructor(connections: ServerConnections, port: number) {
     this.connections = connections;
     this.#port = port;
@@ -97,6 +101,8 @@ export class RigHost implements LaneHost {
       timeout: this.attemptTimeout,
       cancel: undefined,
       closeAfter: this.closeAfter,
+      keepBody: this.keepBody,
+      answered: (status, replayable) => replayable && this.unwanted.includes(status),
       ended: resolve,
     };
     this.attempts.push(attempt);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { eventually } from '../../helpers/eventually.ts';
 import type { RawClient, RawOrigin } from '../../helpers/raw-http.ts';
@@ -34,6 +35,52 @@ describeLanes('connections to servers', (kind) => {
     }
     expect(origin.connections).toHaveLength(3);
     expect(host.outcomes.map(({ reused }) => reused)).toEqual([false, false, false]);
+  });
+
+  test('a connection is given back with nothing of its last request left to write', async () => {
+    const { client, origin, host } = await startRig(kind);
+    const left: Promise<number>[] = [];
+    host.onExchange = (exchange) => {
+      void host.forward(exchange, {
+        takeIdle: () => undefined,
+        connect: (timeout, signal) => host.connections.connect(timeout, signal),
+        giveBack: (socket) => {
+          const before = socket.bytesWritten;
+          left.push(nextTurn().then(() => socket.bytesWritten - before));
+        },
+      });
+    };
+    // Whether the end of the request is read before the answer is for the system to say: mostly it is.
+    for (let i = 0; i < 10; i++) {
+      const c = await client();
+      c.send('POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n');
+      const { send } = await eventually(() => {
+        const connection = origin.connections[i];
+        if (!connection?.pending().endsWith('he\r\n')) throw new Error('nothing has come');
+        return connection;
+      });
+      c.send('0\r\n\r\n');
+      send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      expect((await c.answer()).body).toBe('ok');
+    }
+    expect(new Set(await Promise.all(left))).toEqual(new Set([0]));
+  });
+
+  test('a server that closes an idle connection just when it is used has been sent what is told', async () => {
+    const { client, origin, host, given } = await startRig(kind);
+    const c = await client();
+    for (let i = 0; i < 10; i++) {
+      c.send(get());
+      await c.answer();
+      const [used, connection] = [given.at(-1), origin.connections.at(-1)];
+      const before = used?.bytesWritten ?? 0;
+      // Which of both is read first is for the system to say.
+      c.send('POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 0\r\n\r\n');
+      connection?.socket.end();
+      await c.answer();
+      const outcome = host.outcomes.at(-1);
+      if (outcome?.reused) expect(outcome.nothingSent).toBe(used?.bytesWritten === before);
+    }
   });
 
   test('requests that must not be sent twice only go over connections that were just good', async () => {

@@ -77,6 +77,28 @@ needs('mariadbd', 'mariadb-server').describe('mysql-vip in the registry', () => 
     expect([...seen]).not.toContain(both);
   });
 
+  test('a master whose node has lost its agent is left, gently, and gone back to', async () => {
+    const nodes = section('failback: { policy: automatic }\n    registry: { agent-grace: 0 }').replace(
+      'role: master',
+      'role: master, node: host1',
+    );
+    await using app = await startApp(nodes);
+    const agent = async (Status: string) => {
+      const Check = { Node: 'host1', CheckID: 'serfHealth', Name: 'Serf Health Status', Status };
+      const body = JSON.stringify({ Node: 'host1', Address: '127.0.0.1', Check });
+      const { status } = await fetch(`${app.registry}/v1/catalog/register`, { method: 'PUT', body });
+      expect(status).toBe(200);
+    };
+    await agent('passing');
+    await eventually(async () => expect(await instances(app, 'passing')).toEqual(NORMAL));
+    await agent('critical');
+    await eventually(async () => expect(await ports(app, 'mysql-vip')).toEqual([pair.slave.port]));
+    const text = await (await fetch(`${app.stats}/mysql-vip`)).text();
+    expect(JSON.parse(text)[0]).toMatchObject({ alarms: [{ kind: 'agent-lost', server: 'db1' }] });
+    await agent('passing');
+    await eventually(async () => expect(await ports(app, 'mysql-vip')).toEqual([pair.master.port]));
+  });
+
   test('addresses have a TTL of 0', async () => {
     await using app = await startApp(section());
     await eventually(async () => expect(await instances(app, 'passing')).toEqual(NORMAL));

@@ -22,7 +22,7 @@ async function config() {
   writeFileSync(
     path,
     `
-global: { stats: { bind: "${stats}" } }
+global: { stats: { bind: "${stats}" }, data-dir: "${folder}" }
 registry: { http: off, dns: off }
 mysql-vip:
   main:
@@ -62,6 +62,44 @@ test('status tells where a vip leads and why, and stopping does not wait for cli
   await using late = vane('mysql-vip', 'status', '-f', path);
   expect(await late.ended).toBe(1);
   expect(late.output()).toMatch(/^No status: http:.* does not answer/);
+});
+
+test('orders are followed, only told of, or refused; and what stands outlives a restart', async () => {
+  const { path, stats } = await config();
+  const order = async (...args: string[]) => {
+    await using told = vane('mysql-vip', ...args, '-f', path);
+    const code = await told.ended;
+    return `${code} ${told.output().trim()}`;
+  };
+  {
+    await using running = vane('run', '-f', path);
+    await running.says(/has no server to lead to/);
+    expect(await order('freeze', '--for', '1h', '--dry-run')).toMatch(
+      /^0 freeze would be done: nobody is led/,
+    );
+    expect(await order('freeze', '--for', '1h')).toBe('0 freeze: nobody is led elsewhere');
+    expect(await order('pause', '--vip', 'main')).toBe('0 pause: new clients are held');
+    expect(await order('switchover')).toBe('1 Not done: it is frozen');
+    expect(await order('drain', 'db1')).toMatch(/^1 Not done: db1 is the master/);
+    expect(await order('pause', '--vip', 'other')).toMatch(
+      /^1 Not done: there is no such mysql-vip; there are main/,
+    );
+    expect(await order('freeze', '--for', 'ever')).toMatch(/^2 .*expected a duration/s);
+    expect(running.output()).toContain('mysql-vip main is told: freeze');
+    const page = await fetch(`http://${stats}/mysql-vip`, {
+      method: 'POST',
+      headers: { origin: 'http://example.com', 'content-type': 'application/json' },
+      body: '{"order":"resume"}',
+    });
+    expect(page.status).toBe(403);
+    running.signal('SIGTERM');
+    await running.ended;
+  }
+  await using again = vane('run', '-f', path);
+  await again.says(/has no server to lead to/);
+  expect(await order('status')).toMatch(/\n {2}paused: new clients are held\n {2}frozen for 3\d\d\d/);
+  expect(await order('resume')).toMatch(/^0/);
+  expect(await order('status')).not.toContain('paused');
 });
 
 test('an address that is taken is told, and nothing is left running', async () => {

@@ -72,13 +72,13 @@ describe('eligible', () => {
       ['b'],
     ],
     [
-      'all backups once no other server is open',
+      'the first backup once no other server is open',
       [
         server('a', { weight: 0 }),
         server('b', { weight: 1, backup: true }),
         server('c', { weight: 1, backup: true }),
       ],
-      ['b', 'c'],
+      ['b'],
     ],
     [
       'the lowest tier of the backups',
@@ -88,6 +88,15 @@ describe('eligible', () => {
     ['nobody', [server('a', { weight: 0 }), server('b', { weight: 1, admission: 'draining' })], []],
   ])('%s', (_, set, ids) => {
     expect(eligible(set).map((s) => s.id)).toEqual(ids);
+  });
+
+  test('with allbackups, all backups of the lowest tier that has one', () => {
+    const set = [
+      server('a', { weight: 1, backup: true, tier: 2 }),
+      server('b', { weight: 1, backup: true, tier: 1 }),
+      server('c', { weight: 1, backup: true, tier: 1 }),
+    ];
+    expect(eligible(set, true).map((s) => s.id)).toEqual(['b', 'c']);
   });
 });
 

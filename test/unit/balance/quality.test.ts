@@ -108,6 +108,21 @@ describe('consistent hashing', () => {
     for (const { id } of set) expect(Math.abs((got.get(id) ?? 0) / keys.length - 0.05)).toBeLessThan(0.02);
   });
 
+  test.each([
+    { weights: [50, 200] },
+    { weights: [100, 100, 256] },
+    { weights: [1_000, 3_000] },
+    { weights: [65_535 * 256, 65_535 * 64] },
+  ])('so are those of $weights', ({ weights }) => {
+    const heavy = weights.map((weight, i) => server(`web-${i}`, { weight }));
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    const got = new Map<unknown, number>();
+    for (const owner of owners(build(CONSISTENT, heavy))) got.set(owner, (got.get(owner) ?? 0) + 1);
+    for (const { id, weight } of heavy) {
+      expect(Math.abs((got.get(id) ?? 0) / keys.length - weight / sum)).toBeLessThan(0.03);
+    }
+  });
+
   test('with a balance factor nobody is loaded beyond it, whatever the keys', () => {
     const load = new Map<string, number>();
     const config = { ...CONSISTENT, hash: { ...CONSISTENT.hash, balanceFactor: 125 } } as BalanceAlgorithm;

@@ -128,6 +128,7 @@ describe('diff of two configurations', () => {
     const paths = changes(base, `registry: off\n${base}`).map((change) => 'path' in change && change.path);
     expect(paths).toEqual([
       'registry.http',
+      'registry.http-max-conns-per-client',
       'registry.dns',
       'registry.domain',
       'registry.store',

@@ -39,6 +39,8 @@ describe('mysql-vip', () => {
         servers: [{ id: 'db1', role: 'master', host: '10.0.0.1', port: 3306 }],
         monitor: { user: 'mon', password: '', interval: 1_000, timeout: 1_000, fall: 3, rise: 2 },
         failover: { mode: 'degrade', unreachableWait: 5_000, maxStale: 3_600_000 },
+        registry: { agentLoss: 'failover', agentGrace: 2_000 },
+        promote: undefined,
         failback: { policy: 'after-stable', stable: 60_000 },
         hold: { time: 8_000, max: 1_000 },
         drain: 10_000,
@@ -46,6 +48,47 @@ describe('mysql-vip', () => {
         maxconn: 500,
       },
     ]);
+  });
+
+  test('promotes with defaults for all but the account and the fence', () => {
+    const more = `failover: { mode: promote }
+    promote: { user: ctl, hooks: { fence: [/usr/sbin/fence, db1] } }`;
+    const [vip] = load(section({ more })).mysqlVips;
+    expect(vip?.promote).toEqual({
+      ...{ user: 'ctl', password: '', replication: undefined },
+      ...{ maxLag: 5_000, applyWait: 30_000, blockFor: 3_600_000, requireFence: true, hookTimeout: 30_000 },
+      hooks: {
+        ...{ pre: undefined, promote: undefined, post: undefined, failed: undefined },
+        fence: ['/usr/sbin/fence', 'db1'],
+      },
+    });
+  });
+
+  test.each([
+    [
+      'without saying with which account',
+      'failover: { mode: promote }',
+      ['mysql-vip.main.promote: missing: expected the account to promote with'],
+    ],
+    [
+      'without a fence',
+      `failover: { mode: promote }
+    promote: { user: ctl }`,
+      [expect.stringMatching(/^mysql-vip\.main\.promote: needs hooks\.fence/)],
+    ],
+    [
+      'in mode degrade',
+      'promote: { user: ctl, require-fence: false }',
+      ['mysql-vip.main.promote: needs failover: { mode: promote }'],
+    ],
+    [
+      'with slaves that have no account',
+      `failover: { mode: promote }
+    promote: { user: ctl, require-fence: false, replication: {} }`,
+      ['mysql-vip.main.promote.replication.user: missing: expected the account of slaves'],
+    ],
+  ])('does not promote %s', (_, more, expected) => {
+    expect(problems(section({ more }))).toEqual(expected);
   });
 
   test('takes a localhost, and several addresses for each of its two endpoints', () => {
@@ -118,12 +161,5 @@ backends: { b: { mode: tcp, servers: [10.0.0.1:80] } }`;
       'mysql-vip.other: mysql-vip.main registers mysql-vip already: give each its own service',
     ]);
     expect(problems(`${section()}\n${other}\n    service: orders`)).toEqual([]);
-  });
-
-  test('has no key for what is not built', () => {
-    expect(problems(section({ more: 'failover: { mode: promote }' }))).toEqual([
-      'mysql-vip.main.failover.mode: expected degrade, found "promote"',
-    ]);
-    expect(problems(section({ more: 'registry: { agent-loss: failover }' }))[0]).toMatch(/unknown key/);
   });
 });

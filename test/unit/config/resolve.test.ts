@@ -43,6 +43,14 @@ const DNS_DEFAULTS: DnsConfig = {
 
 test("the design's example", () => {
   const config = load(readFileSync(new URL('../../fixtures/configs/design.yaml', import.meta.url), 'utf8'));
+  const failing = {
+    retryOn: undefined,
+    retryBudget: { percent: 20, perSecond: 10 },
+    bufsize: 16_384,
+    outlier: { errors: undefined, time: 30_000, max: 10 },
+    maxConnections: undefined,
+  };
+
   const always = { weight: 1, maxconn: 0, drain: 30_000 };
   expect(config).toEqual({
     global: {
@@ -71,6 +79,7 @@ test("the design's example", () => {
       datacenters: [],
       warningsFail: false,
       lenientFields: false,
+      httpConnectionsPerClient: 1_000,
     },
     resolvers: [
       {
@@ -181,6 +190,7 @@ test("the design's example", () => {
         redispatch: true,
         timeout: { connect: 5_000, server: 30_000, queue: 5_000, tunnel: 3_600_000, check: undefined },
         maxqueue: 1_024,
+        ...failing,
         panicThreshold: 0,
         httpchk: undefined,
       },
@@ -206,6 +216,7 @@ test("the design's example", () => {
         redispatch: true,
         timeout: { connect: 5_000, server: 30_000, queue: 5_000, tunnel: 3_600_000, check: undefined },
         maxqueue: 1_024,
+        ...failing,
         panicThreshold: 0,
         httpchk: undefined,
       },
@@ -243,6 +254,7 @@ describe('defaults', () => {
         datacenters: [],
         warningsFail: false,
         lenientFields: false,
+        httpConnectionsPerClient: 1_000,
       },
       resolvers: [],
       frontends: [],

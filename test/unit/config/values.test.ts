@@ -9,6 +9,7 @@ import { parseMaxRemoval, parseOnEmpty, parsePercent } from '../../../src/config
 import { didYouMean, editDistance } from '../../../src/config/nearest.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, parseOption } from '../../../src/config/options.ts';
 import type { Parsed } from '../../../src/config/parsed.ts';
+import { parseOutlier, parseRetryBudget, parseRetryOn } from '../../../src/config/retry-lines.ts';
 import { parseServerSsl } from '../../../src/config/server-ssl-line.ts';
 
 /** The value, or the message with what surrounds it. */
@@ -38,6 +39,15 @@ describe('a bind line', () => {
         },
       },
     ],
+    [':80 accept-proxy', { ...at('0.0.0.0', 80), expectProxy: { from: undefined }, ssl: undefined }],
+    [
+      ':443 accept-proxy ssl crt a proxy-from 10.0.0.0/8,::1',
+      {
+        ...at('0.0.0.0', 443),
+        expectProxy: { from: ['10.0.0.0/8', '::1'] },
+        ssl: { crt: [{ path: 'a', offset: 26 }], minVersion: 'TLSv1.2' },
+      },
+    ],
   ])('%s', (text, expected) => expect(outcome(parseBindLine(text))).toEqual(expected));
 
   test.each([
@@ -48,7 +58,10 @@ describe('a bind line', () => {
     [':443 ssl crt', 9, 'crt lacks its value'],
     [':443 ssl crt a ssl-min-ver TLSv1.1', 27, 'expected TLSv1.2 or TLSv1.3'],
     [':443 sll crt a', 5, 'unknown bind parameter sll'],
-    [':443 ssl crt a accept-proxy', 15, 'unknown bind parameter accept-proxy'],
+    [':443 ssl crt a accept-prxy', 15, 'unknown bind parameter accept-prxy'],
+    [':443 proxy-from 10.0.0.0/8', 5, 'proxy-from has no use without accept-proxy'],
+    [':443 accept-proxy proxy-from', 18, 'proxy-from lacks its value'],
+    [':443 accept-proxy proxy-from 10.0.0.0/8,10.0.0.0/33', 40, 'expected'],
   ])('%j is none', (text, offset, message) =>
     expect(parseBindLine(text)).toMatchObject({
       ok: false,
@@ -197,6 +210,13 @@ describe('check parameters', () => {
   test.each([
     ['inter 500ms', { inter: 500, fall: 3, rise: 2, port: undefined }],
     ['port 81 rise 1 fall 2 inter 1s', { inter: 1_000, fall: 2, rise: 1, port: 81 }],
+    [
+      'fastinter 1s downinter 5s addr ::1 check-ssl check-sni Web.example',
+      {
+        ...{ inter: 2_000, fastinter: 1_000, downinter: 5_000, fall: 3, rise: 2, port: undefined },
+        ...{ addr: '::1', ssl: true, sni: 'Web.example' },
+      },
+    ],
   ])('%s', (text, expected) => expect(outcome(parseCheck(text))).toEqual(expected));
 
   test.each([
@@ -207,7 +227,11 @@ describe('check parameters', () => {
     ['inter soon', 'expected a duration', 6],
     ['rise  0', 'expected rise from 1', 6],
     ['port 70000', 'expected port', 5],
-    ['fastinter 1s', 'unknown check parameter', 0],
+    ['slowinter 1s', 'unknown check parameter', 0],
+    ['addr web', 'expected addr and an IP address', 5],
+    ['no-check-ssl check-sni web', 'goes with neither', 0],
+    ['check-sni 10.0.0.1', 'expected a host name', 10],
+    ['inter "1s', 'never closed', 6],
   ])('%j is refused', (text, message, offset) =>
     expect(parseCheck(text)).toMatchObject({ ok: false, message: expect.stringContaining(message), offset }),
   );
@@ -268,10 +292,16 @@ describe('options', () => {
   test.each([
     ['forwardfor', { forwardfor: true }],
     ['no redispatch', { redispatch: false }],
-    ['httpchk', { httpchk: { method: 'OPTIONS', uri: '/' } }],
-    ['httpchk /up', { httpchk: { method: 'OPTIONS', uri: '/up' } }],
-    ['httpchk  GET /health?full', { httpchk: { method: 'GET', uri: '/health?full' } }],
-    ['no httpchk', { httpchk: 'off' }],
+    ['httpchk', { checkBy: { kind: 'http', method: 'OPTIONS', uri: '/' } }],
+    ['httpchk /up', { checkBy: { kind: 'http', method: 'OPTIONS', uri: '/up' } }],
+    ['httpchk  GET /health?full', { checkBy: { kind: 'http', method: 'GET', uri: '/health?full' } }],
+    ['no httpchk', { checkBy: 'off' }],
+    ['redis-check', { checkBy: { kind: 'redis' } }],
+    ['ssl-hello-chk', { checkBy: { kind: 'ssl-hello' } }],
+    ['tcp-check', { checkBy: { kind: 'tcp' } }],
+    ['mysql-check', { checkBy: { kind: 'mysql', user: undefined } }],
+    ['mysql-check user lb post-41', { checkBy: { kind: 'mysql', user: 'lb' } }],
+    ['allbackups', { allbackups: true }],
     ['http-lane compat', { httpLane: 'compat' }],
     ['http-lane direct', { httpLane: 'direct' }],
     ['no http-lane', { httpLane: 'direct' }],
@@ -281,6 +311,9 @@ describe('options', () => {
     ['fowardfor', 'unknown option'],
     ['no', 'unknown option'],
     ['redispatch 3', 'takes nothing'],
+    ['mysql-check user', 'expected "mysql-check"'],
+    ['mysql-check user lb pre-41', 'expected "mysql-check"'],
+    ['redis-check now', 'takes nothing'],
     ['httpchk get /', 'expected a method'],
     ['httpchk GET health', 'expected a URI'],
     ['httpchk GET / HTTP/1.1', 'HTTP/1.1 after it'],
@@ -346,4 +379,66 @@ describe('what guards a name', () => {
     ['101%', expect.stringContaining('expected a share from 0% to 100%')],
     [-1, expect.stringContaining('expected a share from 0% to 100%')],
   ])('panic-threshold %j', (text, expected) => expect(outcome(parsePercent(text))).toEqual(expected));
+});
+
+describe('what becomes of failures', () => {
+  const none = {
+    connFailure: false,
+    emptyResponse: false,
+    junkResponse: false,
+    responseTimeout: false,
+    statuses: [],
+  };
+
+  test.each([
+    ['none', none],
+    ['conn-failure  empty-response', { ...none, connFailure: true, emptyResponse: true }],
+    ['503 429 503', { ...none, statuses: [503, 429] }],
+    [
+      'all-retryable-errors 404',
+      {
+        connFailure: true,
+        emptyResponse: true,
+        junkResponse: true,
+        responseTimeout: true,
+        statuses: [500, 502, 503, 504, 404],
+      },
+    ],
+    ['', 'expected one or more of'],
+    ['none 503', 'none stands alone'],
+    ['0rtt-rejected', 'early data is never sent'],
+    ['200', 'unknown condition 200'],
+    ['conn-failures', 'unknown condition conn-failures'],
+  ])('retry-on %j', (text, expected) => told(parseRetryOn(text), expected));
+
+  test.each([
+    ['off', 'off'],
+    ['20% 10/s', { percent: 20, perSecond: 10 }],
+    ['0% 5/s', { percent: 0, perSecond: 5 }],
+    ['101% 5/s', 'at most 100%'],
+    ['20%', 'expected off'],
+    ['20 10', 'expected off'],
+  ])('retry-budget %j', (text, expected) => told(parseRetryBudget(text), expected));
+
+  test.each([
+    ['off', 'off'],
+    ['errors 5 time 30s max 10%', { errors: 5, time: 30_000, max: 10 }],
+    ['max 50% errors 1', { errors: 1, time: 30_000, max: 50 }],
+    ['time 1m', { errors: 5, time: 60_000, max: 10 }],
+    ['', 'expected off, or parameters'],
+    ['errors', 'errors lacks its value'],
+    ['errors 0', 'expected errors as a whole number'],
+    ['max 10', 'expected max as a share'],
+    ['time 0', 'time must be at least 1ms'],
+    ['errors 1 errors 2', 'errors is given twice'],
+    ['error 5', 'unknown parameter error'],
+  ])('outlier %j', (text, expected) => told(parseOutlier(text), expected));
+
+  function told(
+    result: ReturnType<typeof parseOutlier | typeof parseRetryOn | typeof parseRetryBudget>,
+    expected: unknown,
+  ) {
+    if (!result.ok) expect(result.message).toContain(expected);
+    else expect(result.value).toEqual(expected);
+  }
 });

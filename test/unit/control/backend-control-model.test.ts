@@ -112,6 +112,7 @@ class Scene {
       log: silentLog,
       watchers: this.#watchers,
       onMembers: () => {},
+      tracked: () => undefined,
       publish: (change) => {
         this.told.push({ type: 'change', change });
         control.post({ type: 'change', change });
@@ -160,7 +161,7 @@ class Scene {
         break;
       }
       case 'health': {
-        backend.health(step.id, { up: step.up, why: 'checked', row: 1 });
+        backend.health(step.id, { up: step.up, stopping: false, why: 'checked', row: 1 }, undefined);
         const server = model.servers.get(step.id);
         if (server) server.up = step.up;
         break;

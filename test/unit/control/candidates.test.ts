@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { changedCandidates, endpointCandidates } from '../../../src/control/candidates.ts';
+import { changedCandidates, endpointCandidates, leftOutWhy } from '../../../src/control/candidates.ts';
 import { type DiscoveredSet, discoveredSet } from '../../../src/discovery/discovered-set.ts';
 import type { Endpoint } from '../../../src/discovery/resolution.ts';
 
@@ -54,4 +54,12 @@ test('where another priority is the best, all are looked at anew', () => {
   expect(
     changedCandidates(SOURCE, set(endpoint('a', 1)), set(endpoint('b', 0), endpoint('a', 1))),
   ).toBeUndefined();
+});
+
+test('why an instance is left out is told of that one only, and of none that is in', () => {
+  const out = { address: '10.0.0.2', port: 80, name: 'b', why: 'critical: ping' };
+  const left = discoveredSet({ endpoints: [endpoint('a', 0)], excluded: [out] });
+  expect(leftOutWhy(left, '10.0.0.2:80/b')).toBe('critical: ping');
+  expect(leftOutWhy(left, '10.0.0.2:80/c')).toBeUndefined();
+  expect(leftOutWhy(left, '10.0.0.1:80/a')).toBeUndefined();
 });

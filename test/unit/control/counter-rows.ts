@@ -29,7 +29,7 @@ export function frontendRow(changes: Partial<FrontendCounters> = {}): FrontendCo
 }
 
 export function serverRow(changes: Partial<ServerCounters> = {}): ServerCounters {
-  return { ...WORK, id: '10.0.0.1:80', idleConnections: 0, usedConnections: 0, ...changes };
+  return { ...WORK, id: '10.0.0.1:80', ejected: 0, idleConnections: 0, usedConnections: 0, ...changes };
 }
 
 export function backendRow(changes: Partial<BackendCounters> = {}): BackendCounters {
@@ -41,6 +41,9 @@ export function backendRow(changes: Partial<BackendCounters> = {}): BackendCount
       mode: 'http',
       noServer: 0,
       drainCut: 0,
+      refusedEarly: 0,
+      ejections: 0,
+      retriesRefused: 0,
       duration: { buckets, sum: 0, count: 0 },
       servers: [],
     },

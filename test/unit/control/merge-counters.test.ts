@@ -12,7 +12,17 @@ import { backendRow, frontendRow, serverRow } from './counter-rows.ts';
 
 type Row = FrontendCounters | BackendCounters | ServerCounters;
 
-const GAUGES = ['scur', 'rate', 'qcur', 'reqRate', 'connRate', 'slim', 'idleConnections', 'usedConnections'];
+const GAUGES = [
+  'scur',
+  'rate',
+  'qcur',
+  'reqRate',
+  'connRate',
+  'slim',
+  'idleConnections',
+  'usedConnections',
+  'ejected',
+];
 const PEAKS: Readonly<Record<string, string>> = {
   ...{ smax: 'scur', rateMax: 'rate', qmax: 'qcur', reqRateMax: 'reqRate', connRateMax: 'connRate' },
   ...{ qtimeMax: '', ctimeMax: '', rtimeMax: '', ttimeMax: '' },

@@ -361,12 +361,18 @@ describe('a drain', () => {
   });
 });
 
-test('trouble is passed on', async () => {
+test('trouble and what comes of it is passed on', async () => {
   const { at, said } = await setUp();
   const trouble: FromPlane = {
     ...{ type: 'trouble', backend: 'web', server: 'a', code: 'CONNECT_REFUSED', message: 'x' },
   };
-  at(1).say(trouble);
+  const steered: FromPlane = {
+    ...{ type: 'steered', backend: 'web', server: 'a', out: true, cause: 'connect', why: 'x', forMs: 1 },
+  };
+  const observed: FromPlane = {
+    ...{ type: 'observed', backend: 'web', server: 'a', errors: 10, onError: 'mark-down' },
+  };
+  for (const message of [trouble, steered, observed]) at(1).say(message);
   await settle();
-  expect(said).toEqual([trouble]);
+  expect(said).toEqual([trouble, steered, observed]);
 });

@@ -40,6 +40,8 @@ function setUp() {
     idle: (backend, server) => news.push(`${backend}/${server} is idle`),
     missed: (backend) => news.push(`${backend} was missed`),
     trouble: ({ backend, server, code }) => news.push(`${backend}/${server}: ${code}`),
+    observed: ({ backend, server, onError }) => news.push(`${backend}/${server}: ${onError}`),
+    steered: ({ backend, server, out }) => news.push(`${backend}/${server} is ${out ? 'out' : 'back'}`),
   });
   const say = async (...messages: FromPlane[]) => {
     for (const message of messages) plane.post(message);

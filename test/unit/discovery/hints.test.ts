@@ -49,6 +49,19 @@ test('too many are cut, the youngest stay', () => {
   expect([...kept.keys()]).toEqual([...hints.keys()].slice(0, 20));
 });
 
+test('servers that would not be read are not written, and spoil nothing', () => {
+  const good = endpoint('10.0.0.1');
+  const hints = new Map<string, Hint>([
+    [KEY, { at: WALL, endpoints: [good, endpoint('db.example.com'), { ...good, name: 'x'.repeat(513) }] }],
+    [
+      hintKey({ resolvers: 'c1', domain: 'db', port: 80 }),
+      { at: WALL, endpoints: [endpoint('db.example.com')] },
+    ],
+  ]);
+  const read = parseHints(formatHints(hints, WALL), WALL);
+  expect(read).toEqual(new Map([[KEY, { at: WALL, endpoints: [good] }]]));
+});
+
 describe('a file that is not as it should be is refused as a whole:', () => {
   const good = { address: '10.0.0.1', port: 80, weight: 1, priority: 0, name: 'a' };
   const file = (change: object, more: object = {}) =>

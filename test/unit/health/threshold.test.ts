@@ -54,8 +54,8 @@ describe('ConsulThreshold', () => {
 });
 
 describe('RiseFall', () => {
-  function positions(options: { rise: number; fall: number }, results: string, up = true): string[] {
-    const riseFall = new RiseFall(options, up);
+  function positions(options: { rise: number; fall: number }, results: string): string[] {
+    const riseFall = new RiseFall(options);
     return [...results].map((result) => {
       riseFall.record(result === '+');
       return riseFall.position;
@@ -92,8 +92,11 @@ describe('RiseFall', () => {
   test('starts as it is told', () => {
     expect(new RiseFall({ rise: 2, fall: 3 }).position).toBe('UP 1/3');
     expect(new RiseFall({ rise: 2, fall: 1 }).position).toBe('UP');
-    const down = new RiseFall({ rise: 2, fall: 3 }, false);
+    const down = new RiseFall({ rise: 2, fall: 3 }, 'down');
     expect([down.up, down.position, down.health]).toEqual([false, 'DOWN', 0]);
+    const nearlyUp = new RiseFall({ rise: 2, fall: 3 }, 'nearly up');
+    expect([nearlyUp.up, nearlyUp.position, nearlyUp.health]).toEqual([false, 'DOWN 1/2', 1]);
+    expect([nearlyUp.record(true), nearlyUp.position]).toEqual([true, 'UP']);
   });
 
   test('goes down only after fall failures in a row, comes up only after rise successes in a row', () => {
@@ -116,5 +119,28 @@ describe('RiseFall', () => {
         }
       }),
     );
+  });
+});
+
+describe('failures that are allowed', () => {
+  test.each([
+    [2, 'UP 1/3'],
+    [1, 'DOWN'],
+  ])('but %i: after one more it is %s', (count, position) => {
+    const riseFall = new RiseFall({ rise: 2, fall: 3 });
+    riseFall.record(true);
+    expect(riseFall.position).toBe('UP');
+    riseFall.allowFailures(count);
+    riseFall.record(false);
+    expect(riseFall.position).toBe(position);
+  });
+
+  test('do not raise one that has fewer, nor one that is down', () => {
+    const riseFall = new RiseFall({ rise: 2, fall: 3 });
+    riseFall.allowFailures(3);
+    expect(riseFall.position).toBe('UP 1/3');
+    riseFall.record(false);
+    riseFall.allowFailures(3);
+    expect(riseFall.position).toBe('DOWN');
   });
 });

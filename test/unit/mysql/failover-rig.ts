@@ -1,6 +1,8 @@
 import { mariadbGtids } from '../../../src/mysql/failover/gtid.ts';
 import { nextState } from '../../../src/mysql/failover/next-state.ts';
+import { outcomeOf } from '../../../src/mysql/failover/orders.ts';
 import type { FailureClass, ProbeOutcome } from '../../../src/mysql/failover/server-facts.ts';
+import type { Order } from '../../../src/mysql/failover/standing.ts';
 import {
   type FailoverPolicy,
   newVipState,
@@ -18,7 +20,13 @@ export const POLICY: FailoverPolicy = {
   maxStale: 3_600_000,
   failback: { policy: 'after-stable', stable: 60_000, maxStable: 3_600_000, maxPerHour: 4 },
   releaseWithin: 1_000,
+  promote: undefined,
+  agentLoss: 'failover',
+  agentGrace: 2_000,
 };
+
+/** The same, in mode `promote`. */
+export const PROMOTE: Partial<FailoverPolicy> = { promote: { maxLag: 5_000, blockFor: 3_600_000 } };
 
 export interface Said {
   readonly readOnly?: boolean;
@@ -93,6 +101,16 @@ export class Failover {
 
   tick(): this {
     return this.see({ kind: 'tick' });
+  }
+
+  order(order: Order): this {
+    return this.see({ kind: 'order', order });
+  }
+
+  /** Why it would be refused; undefined: it would not. */
+  refuses(order: Order): string | undefined {
+    const outcome = outcomeOf(order, this.state, this.now, this.policy);
+    return 'refused' in outcome ? outcome.refused : undefined;
   }
 
   /** Lets time pass, with good answers of both every second, the slave's before the master's. */

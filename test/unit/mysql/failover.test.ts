@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bad, Failover, good } from './failover-rig.ts';
+import { bad, Failover, good, PROMOTE } from './failover-rig.ts';
 
 describe('at the start', () => {
   test('clients are held until the master answers', () => {
@@ -287,4 +287,47 @@ test('each change is told once, with its reason', () => {
     'alarm dead',
     'DEGRADED: db1 is down: dead',
   ]);
+});
+
+describe('a master whose agent the registry has lost', () => {
+  const lose = (agentLoss: 'failover' | 'confirm' | 'ignore') =>
+    new Failover({ agentLoss }).begin().see({ kind: 'agent', server: 'db1', isLost: true });
+
+  test('failover: is left although it answers, after a grace, and gone back to when the agent is there', () => {
+    const failover = lose('failover');
+    expect(failover.is).toBe('MASTER db1 1');
+    failover.now += 2_000;
+    expect(failover.probe('db1', good()).is).toBe('SWITCHING - 1');
+    expect(failover.released().pass(200_000).is).toBe('RECOVERING db2 2');
+    expect(failover.alarms).toEqual(['agent-lost db1']);
+    expect(failover.refuses({ do: 'failback', force: true })).toMatch(/lost the agent of db1/);
+    failover.see({ kind: 'agent', server: 'db1', isLost: false }).pass(1_000);
+    expect(failover.released().is).toBe('MASTER db1 3');
+  });
+
+  test('failover: is kept as long as nobody can stand in', () => {
+    const failover = lose('failover').order({ do: 'drain', server: 'db2' });
+    failover.now += 60_000;
+    expect(failover.probe('db1', good()).is).toBe('MASTER db1 1');
+  });
+
+  test('confirm: is left when it does not answer either, without waiting for its slave', () => {
+    const failover = lose('confirm').pass(60_000);
+    expect(failover.is).toBe('MASTER db1 1');
+    expect(failover.probe('db1', bad()).is).toBe('SUSPECT db1 1');
+    expect(failover.probe('db1', bad()).is).toBe('SWITCHING - 1');
+  });
+
+  test('ignore: is as any other', () => {
+    const failover = lose('ignore').pass(60_000);
+    expect(failover.is).toBe('MASTER db1 1');
+    expect(failover.alarms).toEqual([]);
+    expect(failover.probe('db1', bad()).probe('db1', bad()).is).toBe('SUSPECT db1 1');
+  });
+
+  test('is not replaced for that: a promotion needs a master that is dead', () => {
+    const failover = new Failover({ ...PROMOTE }).begin().see({ kind: 'agent', server: 'db1', isLost: true });
+    failover.now += 2_000;
+    expect(failover.probe('db1', good()).released().pass(60_000).is).toBe('RECOVERING db2 2');
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { includes, mariadbGtids, mysqlGtids } from '../../../src/mysql/failover/gtid.ts';
+import { gtidText, includes, mariadbGtids, mysqlGtids } from '../../../src/mysql/failover/gtid.ts';
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 const OTHER = '4a22fa47-71ca-11e1-9e33-c80aa9429562';
@@ -56,4 +56,12 @@ test('what is not known cannot be compared, nor servers of different kinds', () 
   expect(includes(mariadbGtids(''), mariadbGtids('0-1-1'))).toBeUndefined();
   expect(includes(mysqlGtids(''), mysqlGtids(`${UUID}:1`))).toBeUndefined();
   expect(includes(mariadbGtids('0-1-1'), mysqlGtids(`${UUID}:1`))).toBeUndefined();
+});
+
+test.each([
+  [mariadbGtids('0-1-17,0-2-18', '1-1-3'), '0-1-17,0-2-18,1-1-3'],
+  [mysqlGtids(`${UUID}:1-5:7,\n${OTHER}:3`), `${UUID}:1-5:7,${OTHER}:3`],
+  [undefined, ''],
+])('they are written as servers write them: %#', (state, text) => {
+  expect(gtidText(state)).toBe(text);
 });

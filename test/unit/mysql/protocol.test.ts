@@ -143,6 +143,21 @@ describe('packets', () => {
     );
   });
 
+  test('that nobody wants to hear of are passed over, and those behind them are not', () => {
+    const seen: number[] = [];
+    const scanner = new PacketScanner(
+      ({ sequence }) => seen.push(sequence),
+      (first) => first === 1,
+    );
+    const [dull, wanted] = [Buffer.from([1, 2, 3]), Buffer.from([2])];
+    scanner.push(Buffer.concat([packet(0, dull), packet(1, wanted), packet(2, dull), packet(3, wanted)]));
+    // The end of a long one may begin with any byte, and is told.
+    scanner.push(packet(4, Buffer.alloc(0xffffff, 1)));
+    scanner.push(packet(5, dull));
+    scanner.push(packet(6, dull));
+    expect(seen).toEqual([1, 3, 4, 5]);
+  });
+
   test('that continue others are told from those that begin', () => {
     const seen: boolean[] = [];
     const scanner = new PacketScanner(({ continues }) => seen.push(continues));

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { VaneError } from '../../../src/core/errors.ts';
+import { newVipState } from '../../../src/mysql/failover/vip-state.ts';
 import { type EntryState, forgetLeftovers, Registrations } from '../../../src/mysql/registrations.ts';
 import { entriesOf } from '../../../src/mysql/vip-entries.ts';
 import type { CheckStatus } from '../../../src/registry/model.ts';
@@ -32,7 +33,7 @@ async function setUp() {
     clock,
     log,
     vip: 'main',
-    entries: entriesOf({ service: 'mysql', servers: SERVERS }),
+    entries: entriesOf({ service: 'mysql', servers: SERVERS }, newVipState(SERVERS, 0)),
   });
   const want = async (...passing: string[]) => {
     const state = (status: CheckStatus): EntryState => ({ status, output: '' });
@@ -107,4 +108,26 @@ test('what an earlier run has left is forgotten, and nothing else', async () => 
   await want('mysql-vip@db1');
   await forgetLeftovers(registry);
   expect(catalog.node('lb-1').value?.instances.map(({ id }) => id)).toEqual(['consul']);
+});
+
+test('a promotion has the instances registered anew under the other roles, critical until more is known', async () => {
+  const { registrations, want, catalog, passing } = await setUp();
+  await want('mysql-master@db1', 'mysql-vip@db1', 'mysql-slave@db2');
+  const exchanged = [
+    { id: 'db1', role: 'slave' as const },
+    { id: 'db2', role: 'master' as const },
+  ];
+  registrations.replace(entriesOf({ service: 'mysql', servers: SERVERS }, newVipState(exchanged, 0)));
+  await want('mysql-master@db2', 'mysql-vip@db2');
+  expect(passing().sort()).toEqual(['mysql-master@db2', 'mysql-vip@db2']);
+  const own = catalog.node(catalog.self).value?.instances ?? [];
+  const tags = own
+    .map(({ id, tags }) => `${id} ${tags.join()}`.trim())
+    .filter((id) => id.startsWith('mysql'));
+  expect(tags.sort()).toEqual([
+    'mysql-master@db2',
+    'mysql-slave@db1',
+    'mysql-vip@db1 degraded',
+    'mysql-vip@db2 master',
+  ]);
 });

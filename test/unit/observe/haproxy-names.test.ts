@@ -66,7 +66,7 @@ const SERVER = {
     idle_connections_limit max_{queue,connect,response,total}_time_seconds internal_errors_total
     {unsafe_idle,safe_idle,used,need,private_idle}_connections_current uweight {req,res}_bytes_{in,out}_total`),
   without: expand(`
-    responses_denied_total queue_limit current_throttle agent_status agent_code agent_duration_seconds
+    responses_denied_total queue_limit agent_code
     failed_header_rewriting_total idle_connections_limit internal_errors_total
     {unsafe_idle,safe_idle,need,private_idle}_connections_current {req,res}_bytes_{in,out}_total`),
 };

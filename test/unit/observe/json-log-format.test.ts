@@ -21,6 +21,7 @@ test('a request is a flat object', () => {
     target: '/index.html',
     http_version: '1.1',
     status: 200,
+    cookies: null,
     request_ms: 10,
     queue_ms: 0,
     connect_ms: 30,

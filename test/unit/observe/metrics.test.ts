@@ -53,6 +53,8 @@ describe('the process', () => {
     expect(values(families, 'vane_worker_restarts_total')).toEqual([' 5']);
     expect(values(families, 'vane_access_log_dropped_total')).toEqual([' 17']);
     expect(values(families, 'vane_registry_store_up')).toEqual([' 0']);
+    expect(values(families, 'vane_registry_behind_seconds')).toEqual([' 1.5']);
+    expect(values(families, 'vane_registry_leader')).toEqual([' 1']);
     expect(values(families, 'vane_registry_store_failures_total')).toEqual([' 3']);
     expect([...families.keys()]).toEqual(
       expect.arrayContaining(['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds']),
@@ -412,8 +414,11 @@ describe('a filter', () => {
       /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry|datacenter)|process|nodejs)(?:_|$)/,
     ],
     ['frontend', /^(?:haproxy_frontend|vane_tls)_/],
-    ['backend', /^(?:haproxy_backend|vane_(?:discovery|drains?|mysql|no_server|panics?|request))(?:_|$)/],
-    ['server', /^(?:haproxy_server|vane_mysql_server)_/],
+    [
+      'backend',
+      /^(?:haproxy_backend|vane_(?:discovery|drains?|ejections|mysql|no_server|panics?|queue|request|retries))(?:_|$)/,
+    ],
+    ['server', /^(?:haproxy_server|vane_mysql_server|vane_server)_/],
   ] as const)('for scope %s leaves only its families', async (scope, expected) => {
     const families = await scrape(systemView(), only(scope));
     expect(families.size).toBeGreaterThan(0);

@@ -94,7 +94,7 @@ export function serverView(changes: ServerChanges = {}): ServerView {
     counters:
       counters === 'none'
         ? undefined
-        : { ...WORK, id, idleConnections: 171, usedConnections: 172, ...counters },
+        : { ...WORK, id, ejected: 0, idleConnections: 171, usedConnections: 172, ...counters },
     check: changes.check && checkFacts(changes.check),
     downs: changes.downs ?? 0,
     downtime: changes.downtime ?? 0,
@@ -119,6 +119,7 @@ function stateOf(facts: { present: boolean; up: boolean; mode: OperatorMode }): 
 function checkFacts(changes: Partial<ServerCheckFacts>): ServerCheckFacts {
   return {
     up: true,
+    stopping: false,
     position: 'UP',
     health: 4,
     rise: 2,
@@ -171,6 +172,9 @@ export function backendView(changes: BackendChanges = {}): BackendView {
       mode,
       noServer: 191,
       drainCut: 173,
+      refusedEarly: 206,
+      ejections: 207,
+      retriesRefused: 208,
       duration: { buckets: new Array(DURATION_BOUNDS.length + 1).fill(2), sum: 99.5, count: 30 },
       servers: [],
       ...changes.counters,
@@ -208,16 +212,17 @@ export function mysqlVipView(changes: Partial<MysqlVipView> = {}): MysqlVipView 
   };
   return {
     ...{ name: 'main', phase: 'MASTER', reason: 'the master answers', age: 5_000, epoch: 3, target: 'db1' },
-    waitsFor: undefined,
+    ...{ waitsFor: undefined, frozenFor: 5_000, paused: true, demoted: undefined },
+    hooks: [{ hook: 'fence', result: 'ok', runs: 273, time: 27_400 }],
     alarms: [{ kind: 'split', why: 'db1 and db2 both take writes' }],
     servers: [
       {
         ...{ ...server, id: 'db1', role: 'master', address: '10.0.0.11:3306', writable: true, probes },
-        ...{ lag: undefined, staleness: undefined, sessions: { rw: 251, ro: 252 } },
+        ...{ drained: false, lag: undefined, staleness: undefined, sessions: { rw: 251, ro: 252 } },
       },
       {
         ...{ ...server, id: 'db2', role: 'slave', address: '10.0.0.12:3306', writable: false, probes },
-        ...{ lag: 1_500, staleness: 2_500, sessions: { rw: 253, ro: 254 } },
+        ...{ drained: true, lag: 1_500, staleness: 2_500, sessions: { rw: 253, ro: 254 } },
       },
     ],
     ...{ sessions: 1_010, held: 261 },
@@ -225,6 +230,8 @@ export function mysqlVipView(changes: Partial<MysqlVipView> = {}): MysqlVipView 
       connections: { rw: 262, ro: 263 },
       held: { served: 264, late: 265, full: 266, left: 267 },
       ended: { told: 268, closed: 269 },
+      unknown: 0,
+      orphans: { killed: 0, gone: 0, refused: 0 },
       abortedLogins: 270,
     },
     ...{ moves: { master: 271, slave: 272 }, lastFailover: 850, unavailable: 12_500 },
@@ -257,6 +264,10 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
       reloads: { taken: 3, refused: 1 },
       workers: { running: 2, draining: 3, restarts: 5 },
       storing: { works: false, failures: 3 },
+      cluster: {
+        ...{ self: 'LB-1', leader: 'lb-1', lease: 'held', leaseMs: 15_000 },
+        ...{ index: 8_000, lag: 2, behindMs: 1_500, unsent: 4 },
+      },
       datacenters: [{ name: 'dc2', up: false, failures: 4, stale: 5, age: 6_000 }],
     },
     frontends: [frontendView()],

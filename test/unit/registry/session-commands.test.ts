@@ -152,13 +152,13 @@ describe('a session with a TTL', () => {
     const { index } = catalog;
     for (let i = 0; i < 5; i++) {
       await clock.advanceAsync(19_000);
-      expect(registry.sessions.renew(id.toUpperCase())).toMatchObject({ id });
+      expect(await registry.sessions.renew(id.toUpperCase())).toMatchObject({ id });
     }
     expect([alive(), catalog.index]).toEqual([true, index]);
     await clock.advanceAsync(20_000);
     expect(alive()).toBe(false);
-    expect(registry.sessions.renew(id)).toBeUndefined();
-    expect(() => registry.sessions.renew('nope')).toThrow('UUID must be 36 characters');
+    expect(await registry.sessions.renew(id)).toBeUndefined();
+    await expect(registry.sessions.renew('nope')).rejects.toThrow('UUID must be 36 characters');
   });
 
   test('of zero, or none, never ends by itself', async () => {
@@ -202,7 +202,7 @@ describe('a session with a TTL', () => {
       { message: 'expired session not ended yet', fields: { error: 'disk is full' } },
       { fields: { session: expect.any(String) } },
     ]);
-    registry.sessions.renew(saved);
+    await registry.sessions.renew(saved);
     failing = false;
     await clock.advanceAsync(5_000);
     expect(catalog.sessions.all().value.map(({ id }) => id)).toEqual([saved]);
@@ -228,7 +228,7 @@ describe('a session with a TTL', () => {
       CAUSE,
     );
     await clock.advanceAsync(20_000);
-    registry.sessions.renew(id);
+    await registry.sessions.renew(id);
     holding = false;
     for (const release of held) release();
     expect(await write).toBe(true);

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http
 import type { Socket } from 'node:net';
 import { asVaneError, messageOf, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
+import { clientAddress } from '../../tcp/client-address.ts';
 import { cut } from '../../tcp/cut.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import { type Side, TurnTimer } from '../turn-timer.ts';
@@ -50,7 +51,7 @@ export class ServerAttempt {
     this.#startedAt = attempt.startedAt;
     const limits = { client: site.clientTimeout, server: attempt.timeout.server };
     this.#timer = new TurnTimer(site.clock, limits, (side) => this.#stalled(side));
-    this.#upload = new Upload(site.incoming, site.reply, site.head.bodyless, () => this.#moved());
+    this.#upload = new Upload(site, attempt.keepBody, () => this.#moved());
   }
 
   get tunnelled(): boolean {
@@ -79,7 +80,11 @@ export class ServerAttempt {
     if (!socket) {
       this.#connecting = new AbortController();
       try {
-        socket = await connections.connect(timeout.connect, this.#connecting.signal);
+        socket = await connections.connect(
+          timeout.connect,
+          this.#connecting.signal,
+          clientAddress(this.#site.client),
+        );
       } catch (error) {
         this.#finish(asVaneError(error, 'CONNECT_FAILED'));
         return;
@@ -154,7 +159,7 @@ export class ServerAttempt {
     message.on('error', (error) => this.#broke(error));
     if (this.#done) return;
     const { statusCode: status = 0, httpVersion, rawHeaders } = message;
-    this.#answered(status);
+    if (this.#declined(status)) return;
     const head = readResponseHead(this.#site.head.method, { status, httpVersion, headers: rawHeaders });
     if ('refused' in head) {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer not understood: ${head.refused}`));
@@ -165,14 +170,23 @@ export class ServerAttempt {
     if (this.#begin(head, status, message.statusMessage)) this.#pass(message, head);
   }
 
-  #answered(status: number | undefined): void {
+  /** Tells of the answer; true: it is not wanted, and this attempt is over. */
+  #declined(status: number): boolean {
     this.#headersMs = this.#elapsed();
     this.#status = status;
     this.#phase = 'data';
+    if (!this.#attempt.answered(status, this.#replayable)) return false;
+    this.#fail(new VaneError('UPSTREAM_STATUS', `server answered ${status}`));
+    return true;
+  }
+
+  get #replayable(): boolean {
+    return this.#site.head.bodyless || !this.#site.kept.lost;
   }
 
   /** Sends the answer's head to the client. False: it cannot be sent, and this attempt has failed. */
-  #begin({ headers, framed }: ResponseHead, status: number, message: string | undefined): boolean {
+  #begin({ headers: given, framed }: ResponseHead, status: number, message: string | undefined): boolean {
+    const headers = this.#attempt.edit?.(given) ?? given;
     // A client that is still sending when its answer is over has to be sent away after it.
     const close = this.#attempt.closeAfter || !this.#request?.writableEnded;
     try {
@@ -216,7 +230,7 @@ export class ServerAttempt {
     const line = this.#line;
     if (this.#done || !line) return;
     const { client, clock, head, first: fromClient } = this.#site;
-    this.#answered(message.statusCode);
+    if (this.#declined(message.statusCode ?? 0)) return;
     if (!head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', 'server switched to a protocol that nobody asked for'));
       return;
@@ -272,7 +286,7 @@ export class ServerAttempt {
       status: this.#status,
       responseStarted: this.#responseStarted,
       nothingSent: bytesToServer === 0,
-      replayable: this.#site.head.bodyless || !this.#upload.taken,
+      replayable: this.#replayable,
       reused: this.#reused,
       connectMs: this.#connectMs,
       headersMs: this.#headersMs,

@@ -88,6 +88,8 @@ export class ClientConnection {
     });
     // Before Node's own, so that the time of the first byte is known when the head has been parsed.
     socket.prependListener('data', this.#beforeParsing);
+    // Whoever read the head of the PROXY protocol left it so.
+    if (socket.isPaused()) socket.resume();
     socket.on('data', this.#afterParsing);
     this.#arm(host.timeouts.httpRequest);
   }

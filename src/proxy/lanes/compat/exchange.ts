@@ -12,6 +12,7 @@ import type {
   RequestHead,
 } from '../lane.ts';
 import { ServerAttempt } from './attempt.ts';
+import { KeptBody } from './kept-body.ts';
 import { isBodyless, lengthHeaders } from './local-answer.ts';
 import type { Reply } from './reply.ts';
 import type { BodyFraming } from './request-head.ts';
@@ -46,6 +47,7 @@ export class CompatExchange implements Exchange {
   aborted: VaneError | undefined;
   onAborted: ((error: VaneError) => void) | undefined;
   readonly #input: ExchangeInput;
+  readonly #kept = new KeptBody();
   #attempt: ServerAttempt | undefined;
   #answered = false;
   #cancelTimer: Cancel | undefined;
@@ -99,6 +101,7 @@ export class CompatExchange implements Exchange {
       head: this.head,
       body,
       incoming,
+      kept: this.#kept,
       reply,
       client: socket,
       first,

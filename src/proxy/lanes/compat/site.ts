@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../../core/clock.ts';
 import type { VaneError } from '../../../core/errors.ts';
 import type { RequestHead } from '../lane.ts';
+import type { KeptBody } from './kept-body.ts';
 import type { Reply } from './reply.ts';
 import type { BodyFraming } from './request-head.ts';
 
@@ -11,6 +12,8 @@ export interface AttemptSite {
   readonly head: RequestHead;
   readonly body: BodyFraming;
   readonly incoming: IncomingMessage;
+  /** Of its body. */
+  readonly kept: KeptBody;
   readonly reply: Reply;
   readonly client: Socket;
   /** What the client sent behind the head of an upgrade. */

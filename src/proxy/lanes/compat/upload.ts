@@ -1,30 +1,41 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import type { KeptBody } from './kept-body.ts';
 import type { Reply } from './reply.ts';
+import type { AttemptSite } from './site.ts';
 
-/** A request's body on its way from the client to a server. It is not read before {@link begin}. */
+/**
+ * A request's body on its way from the client to a server: what earlier attempts had of it, and then what comes. It is
+ * not read before {@link begin}.
+ */
 export class Upload {
   /** What goes to the server; whoever pipes it decides when. */
   readonly body: Readable;
   readonly #incoming: IncomingMessage;
   readonly #reply: Reply;
+  readonly #kept: KeptBody;
+  readonly #keep: number;
   readonly #bodyless: boolean;
   readonly #onMoved: () => void;
   #request: ClientRequest | undefined;
-  #taken = false;
+  #resumed: PassThrough | undefined;
 
-  /** @param onMoved the client sent something, or the server takes something again */
-  constructor(incoming: IncomingMessage, reply: Reply, bodyless: boolean, onMoved: () => void) {
+  /**
+   * @param keep how many bytes are kept of it
+   * @param onMoved the client sent something, or the server takes something again
+   */
+  constructor(
+    { incoming, reply, head, kept }: Pick<AttemptSite, 'incoming' | 'reply' | 'head' | 'kept'>,
+    keep: number,
+    onMoved: () => void,
+  ) {
     this.#incoming = incoming;
     this.#reply = reply;
-    this.#bodyless = bodyless;
+    this.#kept = kept;
+    this.#keep = keep;
+    this.#bodyless = head.bodyless;
     this.#onMoved = onMoved;
-    this.body = bodyless ? nothing() : incoming;
-  }
-
-  /** Bytes of it were taken from the client: it cannot be sent again. */
-  get taken(): boolean {
-    return this.#taken;
+    this.body = this.#bodyless ? nothing() : kept.pieces.length === 0 ? incoming : this.#again();
   }
 
   /** The client has to send more of it, and the server takes it. */
@@ -43,6 +54,7 @@ export class Upload {
     this.#reply.continue();
     this.#incoming.on('data', this.#onData);
     this.#incoming.on('end', this.#onMoved);
+    if (this.#resumed) this.#incoming.pipe(this.#resumed);
   }
 
   /** Leaves what was not read to whoever comes next. */
@@ -50,10 +62,20 @@ export class Upload {
     this.#incoming.off('data', this.#onData);
     this.#incoming.off('end', this.#onMoved);
     if (this.#request) this.#incoming.unpipe(this.#request);
+    if (this.#resumed) this.#incoming.unpipe(this.#resumed);
   }
 
-  readonly #onData = () => {
-    this.#taken = true;
+  /** What was kept; what is still to come follows it. */
+  #again(): Readable {
+    const { pieces } = this.#kept;
+    if (this.#incoming.readableEnded) return Readable.from(pieces, { objectMode: false });
+    this.#resumed = new PassThrough();
+    for (const piece of pieces) this.#resumed.write(piece);
+    return this.#resumed;
+  }
+
+  readonly #onData = (piece: Buffer) => {
+    this.#kept.add(piece, this.#keep);
     this.#onMoved();
   };
 }

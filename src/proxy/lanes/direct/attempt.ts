@@ -136,7 +136,7 @@ export class ServerAttempt implements LineUser, BodySink {
     this.#connecting = connecting;
     let socket: Socket;
     try {
-      socket = await connections.connect(timeout.connect, connecting.signal);
+      socket = await connections.connect(timeout.connect, connecting.signal, this.#exchange.client);
     } catch (error) {
       this.#finish(asVaneError(error, 'CONNECT_FAILED'));
       return;
@@ -167,7 +167,7 @@ export class ServerAttempt implements LineUser, BodySink {
     line.out.begin(text, framing === 'chunked');
     if (body) {
       // With the head goes what there is of the body; the head goes at once, since the server may refuse the rest.
-      body.sendTo(this);
+      body.sendTo(this, this.#attempt.keepBody);
       this.#exchange.askForBody();
       this.#exchange.side.flow();
     } else line.out.writeHead();
@@ -216,8 +216,7 @@ export class ServerAttempt implements LineUser, BodySink {
 
   #begin(line: ServerLine): void {
     const { status, reason } = line.parser;
-    this.#headersMs = this.#elapsed();
-    this.#status = status;
+    if (this.#declined(status)) return;
     const answer = readAnswer(this.#exchange.head.method, line.parser);
     if ('refused' in answer) {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer not understood: ${answer.refused}`));
@@ -226,9 +225,19 @@ export class ServerAttempt implements LineUser, BodySink {
     line.body.begin(answer.length);
     // A client that is still sending when its answer begins has to be sent away after it, and so has the server.
     const early = !this.#exchange.complete;
-    const { headers, framed, reusable } = answer;
+    const { framed, reusable } = answer;
+    const headers = this.#attempt.edit?.(answer.headers) ?? answer.headers;
     this.#exchange.begin({ status, reason, headers, framed }, early || this.#attempt.closeAfter);
     this.#answer = early && reusable ? { ...answer, reusable: false } : answer;
+  }
+
+  /** Tells of the answer; true: it is not wanted, and this attempt is over. */
+  #declined(status: number): boolean {
+    this.#headersMs = this.#elapsed();
+    this.#status = status;
+    if (!this.#attempt.answered(status, this.#replayable)) return false;
+    this.#fail(new VaneError('UPSTREAM_STATUS', `server answered ${status}`));
+    return true;
   }
 
   /** Passes on what there is of the answer's body, from `start`. */
@@ -262,6 +271,8 @@ export class ServerAttempt implements LineUser, BodySink {
     this.#whole = true;
     this.#bytesToServer = line.out.bytes;
     line.user = undefined;
+    // The end of the request may have come just before: whoever uses the connection next must not get ahead of it.
+    if (reusable) line.out.flush();
     if (reusable && line.out.flushed) this.#attempt.connections.giveBack(line.socket);
     else line.socket.destroy();
     const { out } = this.#exchange.side;
@@ -276,8 +287,7 @@ export class ServerAttempt implements LineUser, BodySink {
   #switch(line: ServerLine, fromServer: Buffer): void {
     const { head, side } = this.#exchange;
     const { reason, headers } = line.parser;
-    this.#headersMs = this.#elapsed();
-    this.#status = 101;
+    if (this.#declined(101)) return;
     if (!head.upgrade || !isWebSocketSwitch(line.parser)) {
       const message = 'server switched to a protocol that nobody asked for';
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', message));
@@ -291,7 +301,7 @@ export class ServerAttempt implements LineUser, BodySink {
     const { socket: server } = line;
     line.release();
     const fromClient = side.handOver();
-    side.out.writeText(renderHead(`HTTP/1.1 101 ${reason}`, headers));
+    side.out.writeText(renderHead(`HTTP/1.1 101 ${reason}`, this.#attempt.edit?.(headers) ?? headers));
     const { clock } = side;
     const idle = this.#attempt.timeout.tunnel;
     const first = { fromServer, ...(fromClient && { fromClient }) };
@@ -327,7 +337,10 @@ export class ServerAttempt implements LineUser, BodySink {
 
   #result(error: VaneError | undefined): AttemptOutcome {
     const { tunnel } = this;
-    const own = this.#whole || tunnel ? this.#bytesToServer : (this.#line?.out.bytes ?? 0);
+    const out = this.#line?.out;
+    // What was still waiting when the attempt ended never goes out.
+    const sent = out?.unsent ? 0 : (out?.bytes ?? 0);
+    const own = this.#whole || tunnel ? this.#bytesToServer : sent;
     const bytesToServer = own + (tunnel?.bytesToServer ?? 0);
     return {
       error,
@@ -335,13 +348,17 @@ export class ServerAttempt implements LineUser, BodySink {
       status: this.#status,
       responseStarted: this.#responseStarted,
       nothingSent: bytesToServer === 0,
-      replayable: !this.#exchange.body?.taken,
+      replayable: this.#replayable,
       reused: this.#reused,
       connectMs: this.#connectMs,
       headersMs: this.#headersMs,
       bytesToServer,
       bytesFromServer: this.#bytesFromServer + (tunnel?.bytesToClient ?? 0),
     };
+  }
+
+  get #replayable(): boolean {
+    return !this.#exchange.body?.taken;
   }
 
   #phase(): AttemptPhase {

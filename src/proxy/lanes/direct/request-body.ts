@@ -23,7 +23,11 @@ export class RequestBody {
   /** The last piece held is lent. */
   #lent = false;
   #sink: BodySink | undefined;
-  #taken = false;
+  /** What was passed on and is kept; undefined: some of it is not, so that all of it is lost. */
+  #passed: Buffer[] | undefined = [];
+  #passedBytes = 0;
+  /** Bytes of it that may be kept. */
+  #keep = 0;
   #malformed = false;
 
   /** @param length not 0 */
@@ -36,9 +40,9 @@ export class RequestBody {
     return this.#reader.complete;
   }
 
-  /** Bytes of it were passed on: it cannot be sent again. */
+  /** Bytes of it were passed on and not kept: it cannot be sent again. */
   get taken(): boolean {
-    return this.#taken;
+    return this.#passed === undefined;
   }
 
   /** No more of it is to be read for now. */
@@ -57,7 +61,7 @@ export class RequestBody {
     this.#malformed = end < 0;
     if (this.#malformed) return end;
     const { from, to, complete } = reader;
-    if (this.#sink) this.#pass(this.#sink, bytes, from, to, complete);
+    if (this.#sink) this.#pass(this.#sink, bytes, from, to, complete, true);
     else if (to > from) {
       this.keep();
       this.#held.push(bytes.subarray(from, to));
@@ -75,17 +79,25 @@ export class RequestBody {
     if (piece) this.#held.push(Buffer.from(piece));
   }
 
-  /** Passes on what there is and what comes. The sink hears at least once. */
-  sendTo(sink: BodySink): void {
+  /**
+   * Passes on what there is and what comes; if another has had it before, from its beginning. The sink hears at least
+   * once.
+   * @param keep how many bytes are kept of what is passed on; of a longer body none are
+   */
+  sendTo(sink: BodySink, keep = 0): void {
     this.#sink = sink;
-    const pieces = this.#held;
+    this.#keep = keep;
+    const pieces = [...(this.#passed ?? []), ...this.#held];
+    this.#passed &&= [];
+    this.#passedBytes = 0;
     const { complete } = this;
     this.#held = [];
     this.#heldBytes = 0;
+    const lent = this.#lent;
     this.#lent = false;
     const last = pieces.pop() ?? EMPTY;
-    for (const piece of pieces) this.#pass(sink, piece, 0, piece.length, false);
-    this.#pass(sink, last, 0, last.length, complete);
+    for (const piece of pieces) this.#pass(sink, piece, 0, piece.length, false, false);
+    this.#pass(sink, last, 0, last.length, complete, lent);
   }
 
   /** Passes nothing on any more. */
@@ -93,8 +105,15 @@ export class RequestBody {
     this.#sink = undefined;
   }
 
-  #pass(sink: BodySink, bytes: Buffer, from: number, to: number, last: boolean): void {
-    this.#taken ||= to > from;
+  #pass(sink: BodySink, bytes: Buffer, from: number, to: number, last: boolean, lent: boolean): void {
+    if (to > from) this.#remember(bytes, from, to, lent);
     sink.onBody(bytes, from, to, last);
+  }
+
+  #remember(bytes: Buffer, from: number, to: number, lent: boolean): void {
+    this.#passedBytes += to - from;
+    if (this.#passedBytes > this.#keep) this.#passed = undefined;
+    const piece = this.#passed && bytes.subarray(from, to);
+    if (piece) this.#passed?.push(lent ? Buffer.from(piece) : piece);
   }
 }

@@ -59,6 +59,11 @@ export function connectRedis(
   }
 }
 
+/** Ends connections and makes new ones: nothing may come through one that still looks open. */
+export function connectAnew(...clients: readonly RedisClient[]): void {
+  for (const client of clients) client.disconnect(true);
+}
+
 function ofServer(db: number, retryStrategy: (attempt: number) => number) {
   return {
     db,

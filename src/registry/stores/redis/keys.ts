@@ -10,6 +10,18 @@ export interface StoreKeys {
   readonly snapshot: string;
   /** Held by whoever writes a snapshot. */
   readonly writing: string;
+  /** A hash: who has the lease of each node, by its name in lower case, as JSON. */
+  readonly members: string;
+  /** Those nodes, sorted by when their leases lapse, in ms of the clock of Redis. */
+  readonly leases: string;
+  /** A hash: who leads until when, and since when nodes have been able to renew without a gap. */
+  readonly cluster: string;
+  /** How many leaders there have been. */
+  readonly tokens: string;
+  /** Sessions with a TTL, sorted by when they are due. */
+  readonly sessions: string;
+  /** There for a while after a session has ended for want of renewal. */
+  readonly ended: (session: string) => string;
   /** Rows of a snapshot. */
   readonly chunk: (index: number, number: number) => string;
 }
@@ -23,6 +35,12 @@ export function storeKeys(prefix: string): StoreKeys {
     log: `${base}:log`,
     snapshot: `${base}:snapshot`,
     writing: `${base}:snapshot-writer`,
+    members: `${base}:members`,
+    leases: `${base}:leases`,
+    cluster: `${base}:cluster`,
+    tokens: `${base}:leader-tokens`,
+    sessions: `${base}:sessions`,
+    ended: (session) => `${base}:ended:${session}`,
     chunk: (index, number) => `${base}:snapshot:${index}:${number}`,
   };
 }

@@ -33,6 +33,8 @@ const PAGE = 1_000;
 /** For a snapshot to be written; then somebody else may. */
 const WRITING_MS = 60_000;
 const CHUNKS_AT_ONCE = 8;
+/** Between two snapshots. */
+const LEAST_COMMITS = 5_000;
 
 /** The log of commits and the snapshots of one registry in Redis. Rejects with what the client rejects with. */
 export class CommitLog {
@@ -98,11 +100,16 @@ export class CommitLog {
     return reader.at(index);
   }
 
-  /** Writes a snapshot, unless somebody else is at it; returns whether it is the last one now. */
+  /**
+   * Writes a snapshot, unless somebody else is at it or has written one of late: each cuts the log, and whoever reads that
+   * must be given time. Returns whether it is the last one now.
+   */
   async publish(epoch: string, snapshot: StoreSnapshot): Promise<boolean> {
     const { writing, epoch: name, log, snapshot: at, chunk } = this.#keys;
     if ((await this.#client.set(writing, '1', 'PX', WRITING_MS, 'NX')) === null) return false;
     try {
+      const last = Number((await this.#client.hget(at, 'index')) ?? 0);
+      if (snapshot.index - last < LEAST_COMMITS) return false;
       let chunks = 0;
       for (const text of encodeSnapshot(snapshot)) {
         await this.#client.set(chunk(snapshot.index, chunks), text);

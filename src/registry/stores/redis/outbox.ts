@@ -1,5 +1,6 @@
 import { fold } from '../../fold.ts';
 import type { Cause, Change } from '../../model.ts';
+import type { OutboxJournal } from './outbox-journal.ts';
 
 /** A commit that took effect here alone, until everybody has it. */
 export interface Unsent {
@@ -17,6 +18,12 @@ const MOST_UNSENT = 20_000;
  */
 export class Outbox {
   readonly #unsent = new Map<string, Unsent>();
+  readonly #journal: OutboxJournal | undefined;
+
+  /** @param journal keeps it on disk; undefined: it is lost with this process */
+  constructor(journal: OutboxJournal | undefined) {
+    this.#journal = journal;
+  }
 
   get size(): number {
     return this.#unsent.size;
@@ -32,6 +39,27 @@ export class Outbox {
     return true;
   }
 
+  /** Takes in what an earlier process has left. */
+  restore(): void {
+    for (const unsent of this.#journal?.read() ?? []) this.#unsent.set(unsent.uid, unsent);
+  }
+
+  /**
+   * Resolves once it would outlast this process. What a check has found need not: it runs again.
+   * @param own the row of this node, without which nothing can be put on it
+   */
+  async stored(unsent: Unsent, own: () => readonly Change[]): Promise<void> {
+    if (!this.#journal || reportKey(unsent.changes) !== undefined) return;
+    if (this.#journal.isEmpty) {
+      void this.#journal.append({ uid: `${unsent.uid} node`, changes: own(), cause: unsent.cause });
+    }
+    await this.#journal.append(unsent);
+  }
+
+  close(): Promise<void> {
+    return this.#journal?.close() ?? Promise.resolve();
+  }
+
   all(): readonly Unsent[] {
     return [...this.#unsent.values()];
   }
@@ -41,6 +69,7 @@ export class Outbox {
     for (const [key, unsent] of this.#unsent) {
       if (unsent.uid === uid) this.#unsent.delete(key);
     }
+    if (this.#unsent.size === 0) this.#journal?.clear();
   }
 }
 

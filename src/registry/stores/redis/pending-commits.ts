@@ -8,7 +8,8 @@ export interface Pending {
   readonly changes: readonly Change[];
   readonly cause: Cause;
   readonly expects: readonly Expectation[];
-  readonly resolve: (index: number) => void;
+  /** Undefined: it was not to be made any more. */
+  readonly resolve: (index: number | undefined) => void;
   readonly reject: (error: VaneError) => void;
   /** `unknown`: there was no answer, and only the log tells whether it is in there. A number: its index there. */
   sent: 'not yet' | 'unknown' | number;
@@ -42,11 +43,25 @@ export class PendingCommits {
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** The log has been read up to an index: what should be in there and is not has not happened. */
-  settle(upTo: number, has: (uid: string) => boolean = () => false): void {
-    for (const { uid, sent, resolve, reject } of this.#pending.values()) {
+  /** Those that Redis has been asked to append, with an answer or without one. */
+  sent(): ReadonlySet<Pending> {
+    return new Set([...this.#pending.values()].filter(({ sent }) => sent !== 'not yet'));
+  }
+
+  /**
+   * All of the log has been read, up to an index, since these were sent: what is not in there has not happened, or Redis
+   * has lost it. `again` says whether it has been sent once more.
+   */
+  settle(
+    sent: ReadonlySet<Pending>,
+    upTo: number,
+    has: (uid: string) => boolean,
+    again: (pending: Pending) => boolean,
+  ): void {
+    for (const pending of [...this.#pending.values()]) {
+      const { uid, resolve, reject } = pending;
       const isIn = has(uid);
-      if (!isIn && (sent === 'not yet' || (sent !== 'unknown' && sent > upTo))) continue;
+      if (!isIn && (!sent.has(pending) || again(pending))) continue;
       this.#delete(uid);
       if (isIn) resolve(upTo);
       else reject(new VaneError('STORE_FAILED', 'Redis was away: nothing was changed'));

@@ -2,19 +2,28 @@ import { randomUUID } from 'node:crypto';
 import type { RedisAddress } from '../../../config/runtime/store.ts';
 import { type Cancel, type Clock, sleep } from '../../../core/clock.ts';
 import { Emitter } from '../../../core/emitter.ts';
-import { messageOf, VaneError } from '../../../core/errors.ts';
+import { VaneError } from '../../../core/errors.ts';
 import type { Log } from '../../../core/log.ts';
+import type { Coordination } from '../../cluster/coordination.ts';
 import type { Expectation } from '../../expectations.ts';
 import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from '../../model.ts';
 import type { RegistryStore, StoreHost } from '../../store.ts';
-import { connectRedis, type RedisClient } from './clients.ts';
+import { ownNodeRow, withoutRedis } from './alone.ts';
+import { connectAnew, connectRedis, type RedisClient } from './clients.ts';
+import type { CommitBody } from './commit-text.ts';
+import { isTimeout, NOT_CONNECTED } from './failures.ts';
 import { storeKeys } from './keys.ts';
 import { CommitLog, type LogEntry } from './log.ts';
+import { Outage } from './outage.ts';
 import { isAbout, Outbox, type Unsent } from './outbox.ts';
+import { OutboxJournal } from './outbox-journal.ts';
 import { type Pending, PendingCommits } from './pending-commits.ts';
 import { putBackCommits, putBackRows } from './put-back.ts';
 import { RecentCommits } from './recent-commits.ts';
+import { RedisCoordination } from './redis-coordination.ts';
 import { Replay } from './replay.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+import type { ProcessIdentity } from './this-process.ts';
 
 export interface RedisStoreOptions {
   readonly address: RedisAddress;
@@ -24,7 +33,16 @@ export interface RedisStoreOptions {
   readonly log: Log;
   /** In [0, 1). */
   readonly random?: () => number;
+  /** ms without a sign of life until a node counts as dead. */
+  readonly lease: number;
+  /** Keeps what could not be sent for a later process; undefined: it is lost with this one. */
+  readonly outboxFile?: string | undefined;
+  /** What others are to know this process by. Default: what it is. */
+  readonly process?: ProcessIdentity;
 }
+
+/** Resolves to undefined where it has appended nothing. */
+type Append = (epoch: string, uid: string) => Promise<number | undefined>;
 
 /** For a command to be answered; after that Redis counts as away. */
 const COMMAND_MS = 3_000;
@@ -35,8 +53,6 @@ const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 /** For Redis to answer when a node starts: then it goes on without, until Redis is there. */
 const START_MS = 10_000;
-/** Commits until somebody writes a snapshot: whoever starts reads no more of them than about this. */
-const COMMITS_PER_SNAPSHOT = 10_000;
 /** A registry that begins again goes on past every index that anybody has seen. */
 const INDEXES_AHEAD = 1_000_000;
 
@@ -50,6 +66,7 @@ const INDEXES_AHEAD = 1_000_000;
  */
 export class RedisStore implements RegistryStore {
   readonly shared = true;
+  readonly coordination: Coordination;
   readonly #options: RedisStoreOptions;
   readonly #random: () => number;
   readonly #writer: RedisClient;
@@ -58,8 +75,10 @@ export class RedisStore implements RegistryStore {
   readonly #log: CommitLog;
   readonly #committed = new Emitter<Committed>();
   readonly #pending = new PendingCommits();
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
+  readonly #snapshots: SnapshotWriter;
   readonly #recent = new RecentCommits();
+  readonly #outage: Outage;
   readonly #closing = new AbortController();
   #host: StoreHost | undefined;
   /** The registry that this node follows; undefined: it has found none yet. */
@@ -69,47 +88,42 @@ export class RedisStore implements RegistryStore {
   #uid = '';
   /** The highest index given out here, provisional ones included. */
   #highest = 1;
-  #sinceSnapshot = 0;
-  /** Clock ms since when what is held may be out of date; undefined: it is not. */
-  #behindSince: number | undefined;
-  #trouble: VaneError | undefined;
-  #failures = 0;
   #following: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
-    const { address, prefix, random = Math.random } = options;
+    const { address, prefix, clock, log, random = Math.random, lease, outboxFile } = options;
     this.#options = options;
+    this.#outage = new Outage(options);
     this.#random = random;
     this.#writer = connectRedis(address, 'vane-writer', COMMAND_MS, random);
     this.#reader = connectRedis(address, 'vane-reader', WAIT_MS + COMMAND_MS, random);
-    this.#log = new CommitLog(this.#writer, storeKeys(prefix));
+    const keys = storeKeys(prefix);
+    this.#log = new CommitLog(this.#writer, keys);
+    this.#outbox = new Outbox(outboxFile === undefined ? undefined : new OutboxJournal(outboxFile, log));
+    this.#snapshots = new SnapshotWriter(this.#log, log);
+    this.coordination = new RedisCoordination({
+      client: this.#writer,
+      keys,
+      lease,
+      process: options.process,
+      backlog: () => ({ behindMs: this.#outage.behindMs, unsent: this.#outbox.size }),
+      now: () => clock.wall(),
+      send: async (changes, cause, append) =>
+        (await this.#send({ changes, cause, expects: [] }, append)) !== undefined,
+    });
     for (const client of [this.#writer, this.#reader]) {
       // Commands that fail tell it as well, each to whoever sent it.
-      client.on('error', (error: Error) => this.#options.log.debug({ error: error.message }, 'redis'));
+      client.on('error', (error: Error) => log.debug({ error: error.message }, 'redis'));
     }
   }
 
   get trouble(): VaneError | undefined {
-    return this.#trouble;
+    return this.#outage.trouble;
   }
 
   get failures(): number {
-    return this.#failures;
-  }
-
-  /** The connection for short commands that are about this registry, too. */
-  get client(): RedisClient {
-    return this.#writer;
-  }
-
-  /** Milliseconds since when commits of others may be missing here; 0: they are not. */
-  get behindMs(): number {
-    return this.#behindSince === undefined ? 0 : this.#options.clock.now() - this.#behindSince;
-  }
-
-  get index(): number {
-    return this.#index;
+    return this.#outage.failures;
   }
 
   attach = (host: StoreHost): void => {
@@ -120,6 +134,7 @@ export class RedisStore implements RegistryStore {
   async load(): Promise<StoreSnapshot> {
     const { clock, log } = this.#options;
     const deadline = clock.now() + START_MS;
+    this.#outbox.restore();
     await Promise.allSettled([this.#writer.connect(), this.#reader.connect()]);
     let snapshot: StoreSnapshot | undefined;
     for (let pause = SHORTEST_PAUSE_MS; !snapshot; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
@@ -134,7 +149,10 @@ export class RedisStore implements RegistryStore {
     }
     if (!snapshot) log.error({}, 'registry starts without what is in Redis: Redis does not answer');
     this.#following = this.#follow();
-    return snapshot ?? { index: 1, nodes: [], services: [], checks: [], sessions: [], kv: [], queries: [] };
+    if (snapshot) return snapshot;
+    const alone = withoutRedis(this.#outbox.all());
+    this.#highest = alone.index;
+    return alone;
   }
 
   commit(
@@ -144,15 +162,15 @@ export class RedisStore implements RegistryStore {
     expects: readonly Expectation[] = [],
   ): Promise<number> {
     const own = expects.length === 0 && this.#isOwn(changes);
-    if (this.#trouble && own && !this.#isClosed) return this.#commitHere(changes, cause);
-    if (this.#trouble) return Promise.reject(this.#trouble);
-    return this.#send(changes, cause, least, expects);
+    if (this.#outage.trouble && own && !this.#isClosed) return this.#commitHere(changes, cause);
+    if (this.#outage.trouble) return Promise.reject(this.#outage.trouble);
+    return this.#store({ changes, cause, expects }, least);
   }
 
   commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number> {
     const updates = reports.map((report): PutCheck => ({ ...report, update: true }));
-    if (this.#trouble && !this.#isClosed) return this.#commitHere(updates, cause);
-    return this.#send(updates, cause, 0, []);
+    if (this.#outage.trouble && !this.#isClosed) return this.#commitHere(updates, cause);
+    return this.#store({ changes: updates, cause, expects: [] }, 0);
   }
 
   /** It goes on trying by itself. */
@@ -166,7 +184,9 @@ export class RedisStore implements RegistryStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     const late = new AbortController();
-    const given = sleep(this.#options.clock, this.#trouble ? 0 : COMMAND_MS, late.signal).catch(() => {});
+    const given = sleep(this.#options.clock, this.#outage.trouble ? 0 : COMMAND_MS, late.signal).catch(
+      () => {},
+    );
     await Promise.race([this.#pending.empty(), given]);
     late.abort();
     this.#closing.abort(new VaneError('STOPPING', 'the registry stops'));
@@ -174,6 +194,7 @@ export class RedisStore implements RegistryStore {
     await this.#following;
     this.#pending.rejectAll(this.#unknownOutcome());
     this.#writer.disconnect();
+    await this.#outbox.close();
   }
 
   #isOwn(changes: readonly Change[]): boolean {
@@ -184,6 +205,7 @@ export class RedisStore implements RegistryStore {
   async #begin(): Promise<StoreSnapshot> {
     const { epoch } = await this.#log.where(0);
     const found = epoch ?? (await this.#log.found(randomUUID(), 1));
+    for (const unsent of this.#outbox.all()) await this.#sendLate(found, unsent);
     const replay = await Replay.read(this.#log, this.#host?.self ?? '');
     this.#stands(found, replay);
     return replay.rows();
@@ -194,18 +216,16 @@ export class RedisStore implements RegistryStore {
     this.#index = index;
     this.#uid = uid;
     this.#highest = Math.max(1, index);
-    this.#isBack();
+    this.#outage.ended();
   }
 
-  #send(
-    changes: readonly Change[],
-    cause: Cause,
-    least: number,
-    expects: readonly Expectation[],
-  ): Promise<number> {
-    const epoch = this.#epoch;
+  async #store(body: CommitBody, least: number): Promise<number> {
+    return Number(await this.#send(body, (epoch, uid) => this.#log.append(epoch, uid, body, least)));
+  }
+
+  #send({ changes, cause, expects }: CommitBody, append: Append): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
-      if (epoch === undefined || this.#isClosed) {
+      if (this.#epoch === undefined || this.#isClosed) {
         return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
       }
       if (this.#pending.isFull) {
@@ -214,48 +234,54 @@ export class RedisStore implements RegistryStore {
       const uid = randomUUID();
       const pending: Pending = { uid, changes, cause, expects, resolve, reject, sent: 'not yet' };
       this.#pending.add(pending);
-      // It resolves when the log has it in its turn, not when Redis says so.
-      this.#log.append(epoch, uid, { changes, cause, expects }, least).then(
-        (index) => {
-          pending.sent = index;
-        },
-        (thrown: unknown) => {
-          pending.sent = 'unknown';
-          this.#isAway(thrown);
-          this.#giveUp(pending);
-        },
-      );
+      this.#dispatch(pending, append);
     });
+  }
+
+  /** It is over when the log has it in its turn, not when Redis says so. */
+  #dispatch(pending: Pending, append: Append): void {
+    pending.sent = 'not yet';
+    append(this.#epoch ?? '', pending.uid).then(
+      (index) => {
+        if (index !== undefined) pending.sent = index;
+        else this.#pending.take(pending.uid)?.resolve(undefined);
+      },
+      (thrown: unknown) => {
+        pending.sent = 'unknown';
+        this.#isAway(thrown);
+        this.#giveUp(pending);
+      },
+    );
   }
 
   /** What is this node's own takes effect all the same; whether all else is stored will be known when Redis is back. */
   #giveUp(pending: Pending): void {
     const { uid, changes, cause, expects, resolve, reject } = pending;
-    if (!this.#trouble || expects.length > 0 || !this.#isOwn(changes)) return;
+    if (!this.#outage.trouble || expects.length > 0 || !this.#isOwn(changes)) return;
     if (!this.#pending.take(uid)) return;
-    if (this.#outbox.add({ uid, changes, cause })) resolve(this.#takeEffect(changes, cause));
+    const unsent = { uid, changes, cause };
+    if (this.#outbox.add(unsent)) this.#takeEffect(unsent).then(resolve, reject);
     else reject(this.#unknownOutcome());
   }
 
-  #commitHere(changes: readonly Change[], cause: Cause): Promise<number> {
-    if (this.#outbox.add({ uid: randomUUID(), changes, cause })) {
-      return Promise.resolve(this.#takeEffect(changes, cause));
-    }
-    return Promise.reject(
-      new VaneError('STORE_FAILED', 'Redis is away, and too much has been registered here since'),
-    );
+  async #commitHere(changes: readonly Change[], cause: Cause): Promise<number> {
+    const unsent = { uid: randomUUID(), changes, cause };
+    if (this.#outbox.add(unsent)) return this.#takeEffect(unsent);
+    throw new VaneError('STORE_FAILED', 'Redis is away, and too much has been registered here since');
   }
 
-  #takeEffect(changes: readonly Change[], cause: Cause): number {
+  async #takeEffect(unsent: Unsent): Promise<number> {
     this.#highest += 1;
-    this.#committed.emit({ index: this.#highest, changes, cause });
-    return this.#highest;
+    const index = this.#highest;
+    this.#committed.emit({ index, changes: unsent.changes, cause: unsent.cause });
+    await this.#outbox.stored(unsent, () => ownNodeRow(this.#host));
+    return index;
   }
 
   async #follow(): Promise<void> {
     const { clock } = this.#options;
     let pause = SHORTEST_PAUSE_MS;
-    let inStep = this.#trouble === undefined;
+    let inStep = this.#outage.trouble === undefined;
     while (!this.#closing.signal.aborted) {
       try {
         if (!inStep) await this.#catchUp();
@@ -265,14 +291,17 @@ export class RedisStore implements RegistryStore {
           pause = SHORTEST_PAUSE_MS;
           if (this.#closing.signal.aborted) return;
           // What took effect here alone comes before what is in the log: all of it is to be read anew.
-          if (this.#trouble || !entries.every((entry) => this.#take(entry))) break;
-          this.#maybePublish();
+          if (this.#outage.trouble || !entries.every((entry) => this.#take(entry))) break;
+          this.#snapshots.maybe(
+            this.#epoch,
+            () => this.#host && { ...this.#host.snapshot(), index: this.#index },
+          );
         }
       } catch (thrown) {
         if (this.#closing.signal.aborted) return;
         inStep = false;
         this.#isAway(thrown);
-        if (isTimeout(thrown)) this.#reader.disconnect(true);
+        if (isTimeout(thrown)) connectAnew(this.#reader, this.#writer);
         const wait = pause * (0.5 + this.#random() / 2);
         pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
         await sleep(clock, wait, this.#closing.signal).catch(() => {});
@@ -287,7 +316,7 @@ export class RedisStore implements RegistryStore {
     this.#index = index;
     this.#uid = uid;
     this.#highest = Math.max(this.#highest, index);
-    this.#sinceSnapshot += 1;
+    this.#snapshots.count();
     const pending = this.#pending.take(uid);
     if (pending) this.#recent.add({ uid, index, changes, cause, expects }, this.#options.clock.now());
     // The writer's own objects: the registry knows its commits by them.
@@ -300,6 +329,7 @@ export class RedisStore implements RegistryStore {
   async #catchUp(): Promise<void> {
     // Else it would be back for the moment until the next commit is waited for.
     if (this.#reader.status !== 'ready') throw new Error(NOT_CONNECTED);
+    const sent = this.#pending.sent();
     const { epoch, index, uid } = await this.#log.where(this.#index);
     const isSame = epoch !== undefined && epoch === this.#epoch;
     const hasLost =
@@ -309,16 +339,16 @@ export class RedisStore implements RegistryStore {
         const entries = await this.#log.after(this.#index);
         if (this.#outbox.size > 0 || !entries.every((entry) => this.#take(entry))) break;
         if (entries.length > 0) continue;
-        this.#isBack();
-        this.#pending.settle(this.#index);
+        this.#outage.ended();
+        this.#settle(sent, this.#index);
         return;
       }
     }
-    await this.#readAnew(epoch, isSame ? hasLost : true);
+    await this.#readAnew(epoch, isSame ? hasLost : true, sent);
   }
 
   /** Makes the registry in Redis whole again from what is here, and then takes it over as it is there. */
-  async #readAnew(found: string | undefined, hasLost: boolean): Promise<void> {
+  async #readAnew(found: string | undefined, hasLost: boolean, sent: ReadonlySet<Pending>): Promise<void> {
     const host = this.#host;
     if (!host) throw new VaneError('INTERNAL', 'the store has nobody to tell');
     const { log } = this.#options;
@@ -341,7 +371,17 @@ export class RedisStore implements RegistryStore {
     }
     this.#stands(epoch, replay);
     host.reset(replay.rows());
-    this.#pending.settle(replay.index, (uid) => replay.has(uid));
+    this.#settle(sent, replay.index, (uid) => replay.has(uid));
+  }
+
+  /** What is this node's own and has been lost before anybody was told is sent again. */
+  #settle(sent: ReadonlySet<Pending>, upTo: number, has: (uid: string) => boolean = () => false): void {
+    this.#pending.settle(sent, upTo, has, (pending) => {
+      const { changes, cause, expects } = pending;
+      if (expects.length > 0 || !this.#isOwn(changes)) return false;
+      this.#dispatch(pending, (epoch, uid) => this.#log.append(epoch, uid, { changes, cause, expects }, 0));
+      return true;
+    });
   }
 
   async #sendLate(epoch: string, unsent: Unsent): Promise<void> {
@@ -350,49 +390,11 @@ export class RedisStore implements RegistryStore {
     this.#outbox.sent(unsent);
   }
 
-  #maybePublish(): void {
-    const host = this.#host;
-    const epoch = this.#epoch;
-    if (!host || epoch === undefined || this.#sinceSnapshot < COMMITS_PER_SNAPSHOT) return;
-    this.#sinceSnapshot = 0;
-    const { log } = this.#options;
-    const snapshot = { ...host.snapshot(), index: this.#index };
-    this.#log.publish(epoch, snapshot).catch((thrown: unknown) => {
-      log.warn({ error: messageOf(thrown) }, 'snapshot of the registry was not written to Redis');
-    });
-  }
-
   #isAway(thrown: unknown): void {
-    if (this.#closing.signal.aborted) return;
-    this.#failures += 1;
-    const message = `Redis: ${reasonOf(thrown)}`;
-    if (!this.#trouble) this.#options.log.error({ error: message }, 'registry in Redis cannot be reached');
-    this.#trouble = new VaneError('STORE_FAILED', message, { cause: thrown });
-    this.#behindSince ??= this.#options.clock.now();
-  }
-
-  #isBack(): void {
-    const after = Math.round(this.behindMs);
-    if (this.#trouble) this.#options.log.info({ after }, 'registry in Redis is reached again');
-    this.#trouble = undefined;
-    this.#behindSince = undefined;
+    if (!this.#closing.signal.aborted) this.#outage.began(thrown);
   }
 
   #unknownOutcome(): VaneError {
     return new VaneError('STORE_FAILED', 'the registry stops: it is not known whether this was stored');
   }
-}
-
-const NOT_CONNECTED = 'not connected';
-
-/** The client says in terms of its own settings that there is no connection. */
-function reasonOf(thrown: unknown): string {
-  const message = messageOf(thrown);
-  return /enableOfflineQueue|maxRetriesPerRequest|Connection is closed/.test(message)
-    ? NOT_CONNECTED
-    : message;
-}
-
-function isTimeout(thrown: unknown): boolean {
-  return thrown instanceof Error && /timed out/i.test(thrown.message);
 }

@@ -1,3 +1,4 @@
+import { VaneError } from '../../../core/errors.ts';
 import { Catalog } from '../../catalog.ts';
 import type { StoreSnapshot } from '../../model.ts';
 import type { CatalogReader } from '../../reader.ts';
@@ -56,7 +57,7 @@ export class Replay {
     return { ...snapshotOf(this.#catalog), index: this.#index };
   }
 
-  /** Reads what has come since. */
+  /** Reads what has come since. Rejects with STORE_FAILED where some of it is not there any more. */
   async goOn(): Promise<void> {
     for (;;) {
       const entries = await this.#log.after(this.#index);
@@ -65,7 +66,14 @@ export class Replay {
     }
   }
 
-  #take({ index, uid, changes, cause, expects }: LogEntry): void {
+  #take({ index, after, uid, changes, cause, expects }: LogEntry): void {
+    if (after !== this.#index) {
+      // Cut off behind a newer snapshot, which is to be read from the start.
+      throw new VaneError(
+        'STORE_FAILED',
+        `the log in Redis goes on after ${after}, not after ${this.#index}`,
+      );
+    }
     this.#catalog.apply({ index, changes, cause, expects });
     this.#uids.add(uid);
     this.#index = index;

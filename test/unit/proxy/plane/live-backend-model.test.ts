@@ -69,7 +69,14 @@ class Scene {
       {
         clock: this.clock,
         random: () => 0,
-        events: { idle: ({ id }) => this.idle.push(id), trouble: () => {}, cut: () => {} },
+        events: {
+          idle: ({ id }) => this.idle.push(id),
+          trouble: () => {},
+          steered: () => {},
+          observed: () => {},
+          cut: () => {},
+          spared: () => {},
+        },
       },
     );
   }

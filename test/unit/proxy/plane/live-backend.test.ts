@@ -18,13 +18,18 @@ function setUp(servers: readonly ServerSnapshot[] = [A, B, C], changes: Partial<
   const idle: string[] = [];
   const trouble: string[] = [];
   const cut: string[] = [];
+  const steered: string[] = [];
+  const observed: string[] = [];
   const backend = new LiveBackend(backendConfig(changes), {
     clock,
     random: () => 0,
     events: {
       idle: ({ name }) => idle.push(name),
       trouble: ({ name }, { code }) => trouble.push(`${name}: ${code}`),
+      steered: ({ name }, { change, cause }) => steered.push(`${name}: ${change}, ${cause}`),
+      observed: ({ name }) => observed.push(name),
       cut: ({ name }, count) => cut.push(`${name}: ${count}`),
+      spared: () => {},
     },
   });
   backend.setServers(servers);

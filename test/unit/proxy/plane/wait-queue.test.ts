@@ -16,7 +16,7 @@ function lease(name: string): Lease {
     giveBack: () => {},
   };
   const facts = { queuedMs: 0, serverActive: 1, cancelled: undefined, onCancel: undefined };
-  return { server, connections, ...facts, done: () => {} };
+  return { server, connections, ...facts, answered: () => {}, done: () => {} };
 }
 
 function setUp() {

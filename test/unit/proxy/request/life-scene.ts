@@ -39,7 +39,14 @@ export class LifeScene {
     this.backend = new LiveBackend(backendConfig(backend), {
       clock: this.clock,
       random: () => 0,
-      events: { idle: () => {}, trouble: () => {}, cut: () => {} },
+      events: {
+        idle: () => {},
+        trouble: () => {},
+        steered: () => {},
+        observed: () => {},
+        cut: () => {},
+        spared: () => {},
+      },
     });
     this.backend.setServers(servers ?? [serverSnapshot('a'), serverSnapshot('b')]);
     this.site = {
