@@ -333,7 +333,8 @@ test('the steps lead through every phase', () => {
     fc.property(steps, policies, (all, policy) => {
       run(all, policy, (_, { phase }) => seen.add(phase));
     }),
-    RUNS,
+    // PROMOTED is rare: with fewer runs some seeds miss it.
+    { numRuns: 2_000 },
   );
   expect([...seen].sort()).toEqual([
     'DEGRADED',
