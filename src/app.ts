@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { isDeepStrictEqual } from 'node:util';
 import type { ProcessPort } from './api/consul/agent-process.ts';
 import { type ConsulApi, createConsulApi } from './api/consul/server.ts';
 import { DatacenterNames } from './api/datacenters/datacenter-names.ts';
@@ -8,6 +7,7 @@ import { Datacenters } from './api/datacenters/datacenters.ts';
 import { requireHomes } from './api/definitions/read-files.ts';
 import { createStatsApi, type StatsApi } from './api/stats/server.ts';
 import { type ConfigChange, diffConfig } from './config/diff.ts';
+import { withFixedSettings } from './config/fixed-settings.ts';
 import type { RuntimeConfig } from './config/runtime/config.ts';
 import type { RegistryConfig } from './config/runtime/registry.ts';
 import { bindSocket } from './control/bound-socket.ts';
@@ -197,10 +197,11 @@ export class App {
   async #startStats(bind: { readonly host: string; readonly port: number }): Promise<void> {
     const { log, accessDropped: droppedHere } = this.#options;
     const accessDropped = () => droppedHere() + (this.#workers?.accessDropped ?? 0);
-    const metrics = createMetrics({ view: () => this.#view(), accessDropped });
+    const view = () => this.#view();
     this.#stats = createStatsApi({
       bind,
-      metrics,
+      view,
+      metrics: createMetrics({ view, accessDropped }),
       health: () => this.#health(),
       mysqlVips: { view: () => this.#vips?.view() ?? [], order: (...order) => this.#vips?.order(...order) },
       operations: {
@@ -376,25 +377,4 @@ async function define(registry: Registry, definitions: Definitions): Promise<voi
     const { code, message } = asVaneError(error);
     throw new VaneError(code, `definition files: ${message}; all else is taken`, { cause: error });
   }
-}
-
-/** The next configuration, with what a running process cannot change as it is now. */
-function withFixedSettings(now: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
-  const { node, datacenter, dataDir, workers, stats, pidfile } = now.global;
-  const global = { ...next.global, node, datacenter, dataDir, workers, stats, pidfile };
-  return {
-    ...next,
-    global,
-    registry: now.registry && {
-      ...now.registry,
-      services: next.registry?.services ?? now.registry.services,
-      datacenters: next.registry?.datacenters ?? now.registry.datacenters,
-      access: accessOf(now.registry, next.registry),
-    },
-  };
-}
-
-/** What may be done is meant for where the next one listens: it counts only if that is where this one does. */
-function accessOf(now: RegistryConfig, next: RegistryConfig | undefined): RegistryConfig['access'] {
-  return next && isDeepStrictEqual(now.http, next.http) ? next.access : now.access;
 }

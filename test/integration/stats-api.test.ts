@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -27,7 +28,13 @@ afterEach(async () => {
   for (const api of running.splice(0)) await api.stop(systemClock.now() + 5_000);
 });
 
-async function start({ view, health, clock, host = '127.0.0.1', port = 0 }: Setup = {}) {
+async function start({
+  view = async () => systemView(),
+  health,
+  clock,
+  host = '127.0.0.1',
+  port = 0,
+}: Setup = {}) {
   const logged: string[] = [];
   const note = (level: string) => (fields: object, message: string) => {
     logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
@@ -35,7 +42,8 @@ async function start({ view, health, clock, host = '127.0.0.1', port = 0 }: Setu
   const log: Log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
   const api = createStatsApi({
     bind: { host, port },
-    metrics: createMetrics({ view: view ?? (async () => systemView()), accessDropped: () => 0 }),
+    metrics: createMetrics({ view, accessDropped: () => 0 }),
+    view,
     health: health ?? (() => ({ alive: true, ready: true, reasons: [] })),
     clock: clock ?? systemClock,
     log,
@@ -59,6 +67,46 @@ async function ask(
   const [answer] = await once(asked, 'response');
   return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
 }
+
+describe('/stats', () => {
+  test('is a page that may load and run nothing', async () => {
+    const { base } = await start();
+    const answer = await fetch(`${base}/stats`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    const page = await answer.text();
+    expect(page).toContain('web-1');
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    const style = /<style>(.*)<\/style>/s.exec(page)?.[1] ?? '';
+    expect(policy).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
+  });
+
+  test('is what browsers find at /, where others find what there is to ask', async () => {
+    const { base } = await start();
+    const browser = await fetch(base, { headers: { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+    expect(await browser.text()).toContain('<!doctype html>');
+    expect(browser.headers.get('vary')).toBe('Accept');
+    const other = await fetch(base);
+    expect(other.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await other.text()).toContain('/stats;csv');
+  });
+
+  test.each(['/stats;csv', '/stats;csv;norefresh', '/;csv', '/;csv;norefresh'])(
+    "%s is HAProxy's CSV",
+    async (path) => {
+      const { base } = await start();
+      const answer = await fetch(`${base}${path}`);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+      const lines = (await answer.text()).split('\n');
+      expect(lines[0]).toMatch(/^# pxname,svname,qcur,qmax,/);
+      expect(lines.some((line) => line.startsWith('web,web-1,'))).toBe(true);
+    },
+  );
+});
 
 describe('/metrics', () => {
   test('is what Prometheus reads', async () => {
@@ -165,7 +213,7 @@ describe('/metrics', () => {
     await eventually(() => expect(clock.pending).toBe(1));
     clock.advance(10_000);
     expect((await scrape).status).toBe(500);
-    expect(logged.at(-1)).toContain('no metrics within 10 s');
+    expect(logged.at(-1)).toContain('no statistics within 10 s');
   });
 });
 
@@ -222,7 +270,7 @@ describe('other requests', () => {
 
   test('what is not here is 404', async () => {
     const { base } = await start();
-    for (const path of ['/metrics/', '/stats', '/metrics/../x', '/%2e%2e/etc']) {
+    for (const path of ['/metrics/', '/stats/', '/stats;json', '/metrics/../x', '/%2e%2e/etc']) {
       expect((await fetch(base + path)).status, path).toBe(404);
     }
   });
@@ -337,6 +385,7 @@ describe('its life', () => {
     const idle = createStatsApi({
       bind: { host: '127.0.0.1', port: 0 },
       metrics: createMetrics({ view: async () => systemView(), accessDropped: () => 0 }),
+      view: async () => systemView(),
       health: () => ({ alive: true, ready: true, reasons: [] }),
       clock: systemClock,
       log: { debug() {}, info() {}, warn() {}, error() {} },

@@ -1,15 +1,19 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { BindAddress } from '../../config/runtime/binds.ts';
+import type { SystemView } from '../../control/view.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Part } from '../../core/lifecycle.ts';
 import type { Log } from '../../core/log.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import { statisticsCsv } from '../../observe/statistics/csv.ts';
 import type { ClusterStatus } from '../../registry/cluster/cluster.ts';
 import { HttpDoor } from '../http-door.ts';
 import { isServedHost } from '../served-host.ts';
 import { type MysqlOperations, orderAnswer } from './mysql-orders.ts';
 import { explainAnswer, type Operations, operateAnswer, operateRefusal } from './operations.ts';
+import { pageRequest, statisticsPage } from './page/page.ts';
+import { CONTENT_SECURITY_POLICY } from './page/style.ts';
 import { scrapeFilter } from './scrape-filter.ts';
 
 /** Milliseconds. */
@@ -29,10 +33,13 @@ const LARGEST_BODY = 4_096;
 /** The only ones that are not read-only. */
 const OPERATE = '/server';
 const MYSQL_VIP = '/mysql-vip';
+/** Where readers of HAProxy's CSV look for it: below any `stats uri`, whether or not the page refreshes itself. */
+const CSV = ['/stats;csv', '/stats;csv;norefresh', '/;csv', '/;csv;norefresh'];
 
 export interface StatsApiOptions {
   readonly bind: BindAddress;
   readonly metrics: Metrics;
+  readonly view: () => Promise<SystemView>;
   readonly health: () => Health;
   /** What `vane mysql-vip` is told and does; by default there is none. */
   readonly mysqlVips?: MysqlOperations;
@@ -58,7 +65,8 @@ export interface StatsApi extends Part {
 }
 
 /**
- * What Vane shows to those who watch it: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever starts
+ * What Vane shows to those who watch it: `/stats` for people, `/stats;csv` for readers of HAProxy's statistics,
+ * `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever starts
  * it and sends it traffic, `/explain` for whoever wonders. Read-only, but for what operators do with servers from this
  * machine. Starting rejects with BIND_FAILED. Stopping lets running requests finish
  * until the deadline and then cuts what is left.
@@ -67,10 +75,10 @@ export function createStatsApi(options: StatsApiOptions): StatsApi {
   return new Server(options);
 }
 
-/** A plain-text answer. */
 interface Answer {
   readonly status: number;
   readonly body: string;
+  /** Default: plain text. */
   readonly type?: string;
 }
 
@@ -126,7 +134,9 @@ class Server implements StatsApi {
     });
     server.setErrorHandler((error, request, reply) => this.#failed(error, request, reply));
     server.setNotFoundHandler((_request, reply) => this.#send(reply, { status: 404, body: 'Not Found\n' }));
-    this.#route(server, '/', () => ({ status: 200, body: INDEX }));
+    this.#routeIndex(server);
+    this.#route(server, '/stats', (query) => this.#page(query));
+    for (const url of CSV) this.#route(server, url, () => this.#csv());
     this.#route(server, '/metrics', (query) => this.#metrics(query));
     this.#route(server, MYSQL_VIP, () => this.#mysqlVips());
     this.#route(server, '/explain', (query) => explainAnswer(this.#operations, query));
@@ -143,6 +153,19 @@ class Server implements StatsApi {
       url,
       handler: async (request, reply) => {
         await this.#send(reply, await handler(queryOf(request)));
+      },
+    });
+  }
+
+  /** Browsers are shown the statistics, others what there is to ask. */
+  #routeIndex(server: FastifyInstance): void {
+    server.route({
+      method: ['GET', 'HEAD'],
+      url: '/',
+      handler: async (request, reply) => {
+        const isBrowser = request.headers.accept?.includes('text/html') === true;
+        const answer = isBrowser ? await this.#page(queryOf(request)) : { status: 200, body: INDEX };
+        await this.#send(reply.header('Vary', 'Accept'), answer);
       },
     });
   }
@@ -193,6 +216,22 @@ class Server implements StatsApi {
     return { status: 200, body, type: metrics.contentType };
   }
 
+  async #page(query: URLSearchParams): Promise<Answer> {
+    const view = await this.#view();
+    const { ready, reasons } = this.#options.health();
+    const body = statisticsPage(view, ready ? [] : reasons, pageRequest(query));
+    return { status: 200, body, type: HTML };
+  }
+
+  async #csv(): Promise<Answer> {
+    return { status: 200, body: statisticsCsv(await this.#view()) };
+  }
+
+  #view(): Promise<SystemView> {
+    const { view, clock } = this.#options;
+    return within(clock, SCRAPE_TIMEOUT, view());
+  }
+
   #mysqlVips(): Answer {
     const { mysqlVips = NO_MYSQL_VIPS } = this.#options;
     return { status: 200, body: `${JSON.stringify(mysqlVips.view())}\n`, type: 'application/json' };
@@ -226,6 +265,7 @@ class Server implements StatsApi {
 
   #send(reply: FastifyReply, { status, body, type = 'text/plain; charset=utf-8' }: Answer): FastifyReply {
     if (this.#door.stopping) reply.header('Connection', 'close');
+    if (type === HTML) reply.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
     return reply
       .code(status)
       .header('Content-Type', type)
@@ -234,6 +274,8 @@ class Server implements StatsApi {
       .send(body);
   }
 }
+
+const HTML = 'text/html; charset=utf-8';
 
 const NO_MYSQL_VIPS: MysqlOperations = { view: () => [], order: () => undefined };
 
@@ -256,13 +298,15 @@ function statusOf(error: unknown): number {
 /** Rejects when `work` has not ended in time; it then goes on unheard. */
 function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, () => reject(new Error(`no metrics within ${ms / 1000} s`)));
+    const cancel = clock.after(ms, () => reject(new Error(`no statistics within ${ms / 1000} s`)));
     work.then(resolve, reject).finally(cancel);
   });
 }
 
 const INDEX = `Vane
 
+/stats  all statistics, for people (?backend=NAME, ?trouble, ?refresh=SECONDS)
+/stats;csv  the same in HAProxy's CSV
 /metrics  all statistics, for Prometheus (?scope=global, frontend, backend, server or resolver; no-maint)
 /mysql-vip  what each mysql-vip does, as JSON
 /explain  why servers are in or out, as JSON (?backend=NAME, &server=NAME)
