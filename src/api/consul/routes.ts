@@ -19,6 +19,7 @@ import { sessionRoutes } from './session.ts';
 import { snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 import { txnRoutes } from './txn.ts';
+import { uiRoutes } from './ui/routes.ts';
 
 /** Every endpoint there is. */
 export function consulRoutes(api: ApiContext): readonly Route[] {
@@ -41,6 +42,7 @@ export function consulRoutes(api: ApiContext): readonly Route[] {
     ...statusRoutes(api),
     ...eventRoutes(api),
     ...coordinateRoutes(api),
+    ...uiRoutes(api),
     ...absentFeatureRoutes(api),
   ];
 }

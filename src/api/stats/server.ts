@@ -9,11 +9,11 @@ import type { Metrics } from '../../observe/metrics.ts';
 import { statisticsCsv } from '../../observe/statistics/csv.ts';
 import type { ClusterStatus } from '../../registry/cluster/cluster.ts';
 import { HttpDoor } from '../http-door.ts';
+import { CONTENT_SECURITY_POLICY } from '../page/style.ts';
 import { isServedHost } from '../served-host.ts';
 import { type MysqlOperations, orderAnswer } from './mysql-orders.ts';
 import { explainAnswer, type Operations, operateAnswer, operateRefusal } from './operations.ts';
 import { pageRequest, statisticsPage } from './page/page.ts';
-import { CONTENT_SECURITY_POLICY } from './page/style.ts';
 import { scrapeFilter } from './scrape-filter.ts';
 
 /** Milliseconds. */

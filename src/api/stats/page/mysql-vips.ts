@@ -1,6 +1,6 @@
 import type { MysqlServerView, MysqlVipView } from '../../../mysql/view.ts';
-import { type Html, html } from './html.ts';
-import { count, duration, milliseconds } from './words.ts';
+import { type Html, html } from '../../page/html.ts';
+import { count, duration, milliseconds } from '../../page/words.ts';
 
 const GOOD = new Set(['MASTER', 'PROMOTED']);
 

@@ -1,10 +1,10 @@
 import type { ServerView, SystemView } from '../../../control/view.ts';
 import { serverState } from '../../../observe/columns/server-status.ts';
-import { Html, html } from './html.ts';
+import { page } from '../../page/document.ts';
+import { type Html, html } from '../../page/html.ts';
+import { count, duration } from '../../page/words.ts';
 import { mysqlVipSection } from './mysql-vips.ts';
 import { backendSection, frontendsTable } from './proxies.ts';
-import { STYLE } from './style.ts';
-import { count, duration } from './words.ts';
 
 /** Of all backends together: more is nothing to look at, and would take the process long to write. */
 const MOST_SERVERS = 1_000;
@@ -37,30 +37,15 @@ export function statisticsPage(view: SystemView, reasons: readonly string[], req
   const { refresh, backend: only } = request;
   const { node } = view.process;
   const again = refresh === undefined ? undefined : html`<meta http-equiv="refresh" content="${refresh}">`;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-${again}
-<title>${node}: Vane</title>
-<style>${STYLE_TEXT}</style>
-</head>
-<body>
+  const body = html`
 ${header(view, reasons, request)}
 <main>
 ${only === undefined && view.frontends.length > 0 ? frontendsTable(view.frontends) : undefined}
 ${backends(view, request)}
 ${only === undefined ? view.mysqlVips.map(mysqlVipSection) : undefined}
-</main>
-</body>
-</html>
-`;
-  return page.text;
+</main>`;
+  return page(node, body, again);
 }
-
-/** As it stands: its hash is what the browser is told to let through. */
-const STYLE_TEXT = new Html(STYLE);
 
 function header({ process, wall }: SystemView, reasons: readonly string[], request: PageRequest): Html {
   const { node, version, pid, startedAt, connections, maxconn, reloads, workers, storing, cluster } = process;

@@ -4,8 +4,8 @@ import { backendRow } from '../../../observe/columns/backend.ts';
 import { serverState } from '../../../observe/columns/server-status.ts';
 import { statusWord } from '../../../observe/statistics/status-word.ts';
 import type { WorkCounters } from '../../../proxy/plane/counters.ts';
-import { type Html, html } from './html.ts';
-import { bytes, count, duration, milliseconds } from './words.ts';
+import { type Html, html } from '../../page/html.ts';
+import { bytes, count, duration, milliseconds } from '../../page/words.ts';
 
 export function frontendsTable(frontends: readonly FrontendView[]): Html {
   return html`

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { html } from '../../../../src/api/stats/page/html.ts';
+import { html } from '../../../../src/api/page/html.ts';
+import { bytes, count, duration, milliseconds } from '../../../../src/api/page/words.ts';
 import { pageRequest, statisticsPage } from '../../../../src/api/stats/page/page.ts';
-import { bytes, count, duration, milliseconds } from '../../../../src/api/stats/page/words.ts';
 import type { SystemView } from '../../../../src/control/view.ts';
 import {
   backendView,
