@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -15,6 +15,7 @@ const files = repositoryFiles();
 const configs = files.filter((path) => /^(?:haproxy-examples|deploy)\/.*\.ya?ml$/.test(path));
 const pages = files.filter((path) => /^(?:README|docs\/.*|haproxy-examples\/.*|deploy\/.*)\.md$/.test(path));
 const haproxyConfigs = files.filter((path) => /^haproxy-examples\/.*\.cfg$/.test(path));
+const keepalivedConfigs = files.filter((path) => /^haproxy-examples\/.*\/keepalived[^/]*\.conf$/.test(path));
 
 describe('examples', () => {
   test.each(configs)('%s is a good configuration', async (path) => {
@@ -27,6 +28,16 @@ describe('examples', () => {
       const check = () =>
         execFileSync('haproxy', ['-c', '-f', path], { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' });
       expect(check()).toContain('Configuration file is valid');
+    });
+  });
+
+  needs('keepalived', 'keepalived').describe('for keepalived', () => {
+    test.each(keepalivedConfigs)('%s is a good configuration', (path) => {
+      // It ends its process group, and says something only of mistakes and of network interfaces that are not here.
+      const command = ['--wait', 'keepalived', '--config-test', '--log-console', '-f', path];
+      const { stdout, stderr } = spawnSync('setsid', command, { cwd: ROOT, encoding: 'utf8' });
+      const said = `${stdout}${stderr}`.split('\n').filter((line) => line.includes(path));
+      expect(said.filter((line) => !line.includes('interface'))).toEqual([]);
     });
   });
 });

@@ -4,7 +4,8 @@ set -euo pipefail
 
 # program=package
 needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base
-  sysbench=sysbench redis-server=redis-server redis-sentinel=redis-sentinel)
+  sysbench=sysbench redis-server=redis-server redis-sentinel=redis-sentinel
+  keepalived=keepalived)
 
 missing=()
 for pair in "${needed[@]}"; do
