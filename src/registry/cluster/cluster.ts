@@ -50,6 +50,8 @@ export interface ClusterStatus extends ClusterView {
 
 /** Renewals in one lease, so that one that fails or is late does not lose it. */
 const RENEWALS = 3;
+/** For the renewal under way to end before this node stops, ms. */
+const STOP_MS = 1_000;
 /** Between attempts while the store is away, ms. */
 const RETRY_MS = 1_000;
 /** Never sooner than this, ms: each costs the store something. */
@@ -155,10 +157,13 @@ export class Cluster {
    * has. With `leave`, which takes this node out of the catalog, it goes for good.
    */
   async stop(leave: (() => Promise<unknown>) | undefined): Promise<void> {
-    const { coordination, log } = this.#options;
+    const { clock, coordination, log } = this.#options;
     this.#unwatch();
     this.#closing.abort(new VaneError('STOPPING', 'the registry stops'));
-    await this.#running;
+    // Redis may be away: what is under way then ends when the store is closed.
+    const late = new AbortController();
+    await Promise.race([this.#running, sleep(clock, STOP_MS, late.signal).catch(() => {})]);
+    late.abort();
     this.#duties.retire();
     if (this.#lost) return;
     try {

@@ -43,6 +43,11 @@ export class PendingCommits {
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
+  /** Nobody knows of some whether they are in the log: it has to be read once more for them. */
+  get someUnknown(): boolean {
+    return [...this.#pending.values()].some(({ sent }) => sent === 'unknown');
+  }
+
   /** Those that Redis has been asked to append, with an answer or without one. */
   sent(): ReadonlySet<Pending> {
     return new Set([...this.#pending.values()].filter(({ sent }) => sent !== 'not yet'));

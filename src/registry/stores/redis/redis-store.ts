@@ -284,7 +284,7 @@ export class RedisStore implements RegistryStore {
     let inStep = this.#outage.trouble === undefined;
     while (!this.#closing.signal.aborted) {
       try {
-        if (!inStep) await this.#catchUp();
+        for (; !inStep; inStep = !this.#pending.someUnknown) await this.#catchUp();
         inStep = false;
         for (;;) {
           const entries = await this.#log.next(this.#reader, this.#index, WAIT_MS);
