@@ -7,8 +7,8 @@ export default defineConfig({
     setupFiles: ['test/setup/fast-check.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Two cores in CI: more files at once only make the timing of real sockets worse.
-    maxWorkers: 2,
+    // Two cores in CI, and most tests wait for something: with more of them the timing of real sockets gets worse.
+    maxWorkers: 3,
     // Tests that are marked as concurrent wait most of the time.
     maxConcurrency: 16,
   },
