@@ -224,7 +224,7 @@ class Server implements StatsApi {
   }
 
   async #csv(): Promise<Answer> {
-    return { status: 200, body: statisticsCsv(await this.#view()) };
+    return { status: 200, body: await statisticsCsv(await this.#view()) };
   }
 
   #view(): Promise<SystemView> {

@@ -67,3 +67,5 @@ export const CSV_FIELDS = [
   ...['eint', 'idle_conn_cur', 'safe_conn_cur', 'used_conn_cur', 'need_conn_est', 'uweight'],
   ...['agg_server_status', 'agg_server_check_status', 'agg_check_status'],
 ] as const;
+
+export type CsvField = (typeof CSV_FIELDS)[number];

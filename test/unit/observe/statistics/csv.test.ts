@@ -16,7 +16,7 @@ function read(csv: string): Record<string, string>[] {
   });
 }
 
-test('a line for each frontend, and for each backend its servers and itself', () => {
+test('a line for each frontend, and for each backend its servers and itself', async () => {
   const view = systemView({
     frontends: [frontendView(), frontendView({ name: 'db', mode: 'tcp' })],
     backends: [
@@ -24,7 +24,7 @@ test('a line for each frontend, and for each backend its servers and itself', ()
       backendView({ name: 'empty', servers: [], up: false }),
     ],
   });
-  const lines = read(statisticsCsv(view));
+  const lines = read(await statisticsCsv(view));
   expect(
     lines.map(({ pxname, svname, type, iid, sid }) => [pxname, svname, type, iid, sid].join(' ')),
   ).toEqual([
@@ -37,9 +37,9 @@ test('a line for each frontend, and for each backend its servers and itself', ()
   ]);
 });
 
-test('a frontend has what it counts, and of requests only where it understands them', () => {
+test('a frontend has what it counts, and of requests only where it understands them', async () => {
   const [http, tcp] = read(
-    statisticsCsv(
+    await statisticsCsv(
       systemView({ frontends: [frontendView(), frontendView({ mode: 'tcp' }, 'STOP')], backends: [] }),
     ),
   );
@@ -52,7 +52,7 @@ test('a frontend has what it counts, and of requests only where it understands t
   expect(tcp).toMatchObject({ status: 'STOP', mode: 'tcp', req_rate: '', hrsp_2xx: '', conn_rate: '157' });
 });
 
-test('a server has where it is, how it is, and what its last check said', () => {
+test('a server has where it is, how it is, and what its last check said', async () => {
   const check = {
     position: 'UP 3/4',
     lastCode: 'L7STS',
@@ -61,7 +61,7 @@ test('a server has where it is, how it is, and what its last check said', () => 
     health: 3,
   } as const;
   const [checked, registered] = read(
-    statisticsCsv(
+    await statisticsCsv(
       systemView({
         frontends: [],
         backends: [
@@ -84,9 +84,11 @@ test('a server has where it is, how it is, and what its last check said', () => 
   expect(registered).toMatchObject({ status: 'DOWN', act: '0', bck: '1', check_status: '', check_rise: '' });
 });
 
-test('a backend has its state, its algorithm and its servers in use', () => {
+test('a backend has its state, its algorithm and its servers in use', async () => {
   const servers = [serverView({ weight: 3 }), serverView({ name: 'web-2', weight: 4 })];
-  const lines = read(statisticsCsv(systemView({ frontends: [], backends: [backendView({ servers })] })));
+  const lines = read(
+    await statisticsCsv(systemView({ frontends: [], backends: [backendView({ servers })] })),
+  );
   expect(lines.at(-1)).toMatchObject({
     ...{ status: 'UP', algo: 'roundrobin', act: '2', bck: '0', weight: '7', downtime: '193', lastchg: '65' },
     ...{ agg_server_status: '', check_status: '', addr: '' },
@@ -96,8 +98,10 @@ test('a backend has its state, its algorithm and its servers in use', () => {
 test.each([
   ['maint', 'MAINT'],
   ['drain', 'DRAIN'],
-] as const)('a server in %s is said to be in %s, whatever its check finds', (mode, status) => {
+] as const)('a server in %s is said to be in %s, whatever its check finds', async (mode, status) => {
   const servers = [serverView({ mode, check: { position: 'UP' } })];
-  const [line] = read(statisticsCsv(systemView({ frontends: [], backends: [backendView({ servers })] })));
+  const [line] = read(
+    await statisticsCsv(systemView({ frontends: [], backends: [backendView({ servers })] })),
+  );
   expect(line?.status).toBe(status);
 });
