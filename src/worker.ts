@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './core/errors.ts';
 import type { Log } from './core/log.ts';
@@ -42,6 +43,9 @@ if (process.argv[2] !== PROTOCOL) {
   log.error({ pid: process.pid }, 'worker is of a version that the running one cannot use: restart Vane');
   await end(1);
 }
+
+// For the next start, also if this one does not end by itself.
+flushCompileCache();
 
 const channel = new WorkerChannel({
   process,

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { ProcessPort } from '../api/consul/agent-process.ts';
 import { App } from '../app.ts';
 import type { ConfigChange } from '../config/diff.ts';
@@ -28,6 +29,8 @@ const FOREIGN_SIGNAL = 'SIGUSR1';
 
 /** Runs Vane until a signal ends it. Resolves to the exit code. */
 export async function run(path: string): Promise<number> {
+  // For the next start, also if this one does not end by itself.
+  flushCompileCache();
   // Before the file is read: a reload that is asked for from now on is of a later one.
   const signals = new Signals();
   try {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
-import { extname } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../core/errors.ts';
@@ -28,6 +29,7 @@ const ENTRY = fileURLToPath(new URL(`../worker${extname(import.meta.url)}`, impo
  * @param lines takes its standard output, which is made of lines */
 export function forkWorker(lines: (stdout: Readable) => void): WorkerProcess {
   const child = fork(ENTRY, [PROTOCOL], {
+    env: { ...process.env, ...compileCache() },
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
@@ -47,6 +49,12 @@ export function forkWorker(lines: (stdout: Readable) => void): WorkerProcess {
     },
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** Compiled code is kept where this process keeps its own, of every version of Node in a folder of its own. */
+function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
+  const own = getCompileCacheDir();
+  return own === undefined ? {} : { NODE_COMPILE_CACHE: dirname(own) };
 }
 
 function onEnd(child: ChildProcess, fn: (why: string) => void): void {
