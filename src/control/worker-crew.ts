@@ -1,8 +1,8 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { keepHeapTight } from '../proxy/plane/heap.ts';
 import type { PlaneNews } from '../proxy/plane/messages.ts';
-import { keepHeapTight } from './heap.ts';
 import { Worker } from './worker.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
