@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # program=package
-needed=(haproxy=haproxy nginx=nginx-light wrk=wrk taskset=util-linux dnsperf=dnsperf dnsmasq=dnsmasq-base)
+needed=(haproxy=haproxy nginx=nginx-light wrk=wrk h2load=nghttp2-client taskset=util-linux dnsperf=dnsperf dnsmasq=dnsmasq-base)
 
 missing=()
 for pair in "${needed[@]}"; do

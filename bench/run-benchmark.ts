@@ -49,6 +49,10 @@ export async function runBenchmark(options: Options, processes: Processes, folde
       leftOut.push(`${scenario.title}: that takes four cores and taskset, two of the cores for the proxy.`);
       continue;
     }
+    if (scenario.needs !== undefined && !hasProgram(scenario.needs)) {
+      leftOut.push(`${scenario.title}: ${scenario.needs} is missing: sh bench/install-peers.sh`);
+      continue;
+    }
     const progress = (text: string) => progressLine(`[${outcomes.length + 1}/${plan.length}] ${text}`);
     const outcome = await measure(scenario, taking, options.rounds, options.seconds, bench, progress);
     clearProgress();

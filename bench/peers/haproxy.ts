@@ -42,7 +42,7 @@ function configuration(task: Task, place: Place, socket: string): string {
     ...http,
     ...(task.accessLog ? ['  log global'] : []),
     'frontend www',
-    `  bind 127.0.0.1:${place.port}${task.tls ? ` ssl crt ${writeCertificate(place)}` : ''}`,
+    `  bind 127.0.0.1:${place.port}${task.tls ? ` ssl crt ${writeCertificate(place)}` : ''}${task.h2 ? ' alpn h2,http/1.1' : ''}`,
     ...frontend(task),
     ...backends(task),
     'frontend metrics',

@@ -64,7 +64,7 @@ function http(task: Task, place: Place): string[] {
       : ['  proxy_set_header Connection "";']),
     ...Array.from({ length: routes?.backends ?? 1 }, (_, i) => upstream(i, servers)),
     '  server {',
-    `    listen 127.0.0.1:${place.port} ${task.tls ? 'ssl ' : ''}backlog=4096;`,
+    `    listen 127.0.0.1:${place.port} ${task.tls ? 'ssl ' : ''}${task.h2 ? 'http2 ' : ''}backlog=4096;`,
     ...(task.tls ? tls(writeCertificate(place)) : []),
     ...locations,
     '    location / { proxy_pass http://b0; }',

@@ -8,6 +8,8 @@ export interface Task {
   readonly webSocket?: boolean;
   /** Clients come over TLS; {@link writeCertificate} makes the certificate. */
   readonly tls?: boolean;
+  /** Those that ask for it get HTTP/2. */
+  readonly h2?: boolean;
   /** Work in processes of their own, as many as the peer is to have. */
   readonly workers?: boolean;
   /** Write a line for each request. */

@@ -1,5 +1,6 @@
 import { changes, changesAmongMany } from './changes.ts';
 import { dns, dnsChanges, dnsSrv } from './dns.ts';
+import { h2 } from './h2.ts';
 import { idleConnections } from './idle.ts';
 import { download, upload } from './large-bodies.ts';
 import { latency } from './latency.ts';
@@ -29,6 +30,7 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   upload,
   tls,
   tlsHandshakes,
+  h2,
   webSocket,
   tcpRelay,
   latency,

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly fresh?: boolean;
   /** Whether the proxies get two cores instead of one. */
   readonly twoCores?: boolean;
+  /** The program that makes its load, where that is not wrk. */
+  readonly needs?: string;
   task(origin: Origin): Task;
   /** What has to be done once the proxy runs, before it can serve. */
   seed?(target: Target, bench: Bench): Promise<void>;

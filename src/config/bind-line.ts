@@ -2,7 +2,7 @@ import { parseBind } from './address.ts';
 import { parseNetworks } from './address-lines.ts';
 import { didYouMean } from './nearest.ts';
 import { type Parsed, parsed, unparsed } from './parsed.ts';
-import type { ClientBind, TlsBind } from './runtime/binds.ts';
+import type { AlpnProtocol, ClientBind, TlsBind } from './runtime/binds.ts';
 
 /** A frontend's `bind` as written: certificates are files still. */
 export interface BindLine extends ClientBind {
@@ -13,13 +13,17 @@ export interface SslWords {
   /** In the order written: the first is for clients that ask for no name, or for none of the others'. */
   readonly crt: readonly { readonly path: string; readonly offset: number }[];
   readonly minVersion: TlsBind['minVersion'];
+  /** Undefined: those of the frontend's mode. */
+  readonly alpn: readonly AlpnProtocol[] | undefined;
 }
 
-const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver', 'accept-proxy', 'proxy-from'] as const;
+const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver', 'alpn', 'accept-proxy', 'proxy-from'] as const;
+const WITH_VALUE: ReadonlySet<string> = new Set(['crt', 'ssl-min-ver', 'alpn']);
+const PROTOCOLS: readonly AlpnProtocol[] = ['h2', 'http/1.1'];
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /**
- * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3`: an address, and HAProxy's bind parameters for TLS and for
+ * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3 alpn h2,http/1.1`: an address, and HAProxy's bind parameters for TLS and for
  * the PROXY protocol (configuration manual, section 5.1). `proxy-from 10.0.0.0/8`, which HAProxy has as a rule
  * (`expect-proxy`), says which networks `accept-proxy` is for.
  */
@@ -63,6 +67,7 @@ function parseSsl(words: readonly Word[]): Parsed<SslWords> {
   const crt: { path: string; offset: number }[] = [];
   let isOn = false;
   let minVersion: (typeof VERSIONS)[number] = 'TLSv1.2';
+  let alpn: SslWords['alpn'];
   for (let i = 0; i < words.length; i++) {
     const { text = '', offset = 0 } = words[i] ?? {};
     if (text === 'ssl') {
@@ -70,7 +75,7 @@ function parseSsl(words: readonly Word[]): Parsed<SslWords> {
       continue;
     }
     const value = words[i + 1];
-    if (text !== 'crt' && text !== 'ssl-min-ver') {
+    if (!WITH_VALUE.has(text)) {
       const expected = `expected ${KEYWORDS.join(', ')}`;
       return unparsed(`unknown bind parameter ${text}; ${expected}`, offset, didYouMean(text, KEYWORDS));
     }
@@ -80,6 +85,12 @@ function parseSsl(words: readonly Word[]): Parsed<SslWords> {
       crt.push({ path: value.text, offset: value.offset });
       continue;
     }
+    if (text === 'alpn') {
+      const protocols = parseAlpn(value);
+      if (!protocols.ok) return protocols;
+      alpn = protocols.value;
+      continue;
+    }
     const version = VERSIONS.find((known) => known === value.text);
     if (!version) {
       return unparsed(`expected ${VERSIONS.join(' or ')}, found ${value.text}`, value.offset);
@@ -87,7 +98,21 @@ function parseSsl(words: readonly Word[]): Parsed<SslWords> {
     minVersion = version;
   }
   const [{ offset = 0 } = {}] = words;
-  if (!isOn) return unparsed('certificates need ssl before them: "ADDRESS ssl crt FILE"', offset);
+  if (!isOn) return unparsed('certificates and alpn need ssl before them: "ADDRESS ssl crt FILE"', offset);
   if (crt.length === 0) return unparsed('ssl needs a certificate: "ssl crt FILE"', offset);
-  return parsed({ crt, minVersion });
+  return parsed({ crt, minVersion, alpn });
+}
+
+/** `h2,http/1.1`, best first. Others have no meaning to anything here. */
+function parseAlpn({ text, offset }: Word): Parsed<readonly AlpnProtocol[]> {
+  const protocols: AlpnProtocol[] = [];
+  let at = offset;
+  for (const name of text.split(',')) {
+    const protocol = PROTOCOLS.find((known) => known === name);
+    if (!protocol) return unparsed(`expected ${PROTOCOLS.join(' or ')}, found ${name || 'nothing'}`, at);
+    if (protocols.includes(protocol)) return unparsed(`${name} is given twice`, at);
+    protocols.push(protocol);
+    at += name.length + 1;
+  }
+  return parsed(protocols);
 }

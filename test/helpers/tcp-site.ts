@@ -108,7 +108,7 @@ export function frontendConfig(more: Partial<FrontendConfig> = {}): FrontendConf
     bind: [],
     maxconn: 1_000,
     timeout: { client: 30_000, httpRequest: 10_000, httpKeepAlive: 10_000, tunnel: 3_600_000 },
-    options: { forwardfor: false, accessLog: 'haproxy', httpLane: 'direct' },
+    options: { forwardfor: false, accessLog: 'haproxy', httpLane: 'direct', maxConcurrentStreams: 100 },
     httpRequest: [],
     useBackend: [],
     defaultBackend: 'db',

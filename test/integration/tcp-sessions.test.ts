@@ -84,7 +84,7 @@ describe('a session', () => {
     const { port } = await namedServer(bench, 'a');
     const servers = [tcpServer('db-1', port)];
     const options = (accessLog: 'off' | 'json') => ({
-      options: { forwardfor: false, accessLog, httpLane: 'direct' as const },
+      options: { forwardfor: false, accessLog, httpLane: 'direct' as const, maxConcurrentStreams: 100 },
     });
     const quiet = await tcpSite(bench, { servers, frontend: options('off') });
     const json = await tcpSite(bench, { servers, frontend: options('json') });

@@ -10,16 +10,21 @@ import type { ResolveContext } from './context.ts';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]*?-----END (?:[A-Z]+ )?PRIVATE KEY-----/;
 
+/** HAProxy 2.8 and later: what clients of an HTTP frontend are offered. */
+const HTTP_PROTOCOLS = ['h2', 'http/1.1'] as const;
+
 /** An address with the certificates of its files read; undefined when one of them was reported. */
 export function resolveBind(
   { ssl, ...bind }: BindLine,
+  mode: 'http' | 'tcp',
   path: Path,
   context: ResolveContext,
 ): FrontendBind | undefined {
   if (!ssl) return bind;
   const certificates = ssl.crt.map((crt) => readCertificate(crt, path, context));
   if (!certificates.every((certificate) => certificate !== undefined)) return undefined;
-  return { ...bind, tls: { certificates, minVersion: ssl.minVersion } };
+  const alpn = ssl.alpn ?? (mode === 'http' ? HTTP_PROTOCOLS : []);
+  return { ...bind, tls: { certificates, minVersion: ssl.minVersion, alpn } };
 }
 
 /** @param host the name of the servers unless `sni` says another */

@@ -14,6 +14,9 @@ import { type ResolveContext, requireKey } from './context.ts';
 
 type Mode = FrontendConfig['mode'];
 
+/** HAProxy's `tune.h2.max-concurrent-streams`. */
+const DEFAULT_STREAMS = 100;
+
 export function resolveFrontends(
   user: UserConfig,
   { maxconn }: GlobalConfig,
@@ -29,13 +32,14 @@ export function resolveFrontends(
       name,
       mode,
       bind: (frontend.bind ?? []).flatMap(
-        (bind, i) => resolveBind(bind, [...path, 'bind', i], context) ?? [],
+        (bind, i) => resolveBind(bind, mode, [...path, 'bind', i], context) ?? [],
       ),
       maxconn: frontend.maxconn ?? defaults.maxconn ?? maxconn,
       timeout: resolveTimeouts(frontend, defaults),
       options: {
         forwardfor: frontend.option?.forwardfor ?? defaults.option?.forwardfor ?? false,
         httpLane: frontend.option?.httpLane ?? defaults.option?.httpLane ?? 'direct',
+        maxConcurrentStreams: user.global?.tune?.h2?.['max-concurrent-streams'] ?? DEFAULT_STREAMS,
         accessLog: accessLogOf(frontend) ?? accessLogOf(defaults) ?? 'off',
       },
       httpRequest: resolveHttpRequest(frontend, scope, path, context),

@@ -25,7 +25,11 @@ export interface TlsBind {
   /** The first is for clients that ask for no name, or for none that another one is for. */
   readonly certificates: readonly Certificate[];
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Protocols to agree on (ALPN, RFC 7301), best first; empty: clients that ask get none. */
+  readonly alpn: readonly AlpnProtocol[];
 }
+
+export type AlpnProtocol = 'h2' | 'http/1.1';
 
 export interface Certificate {
   /** As the user wrote it. */

@@ -33,4 +33,6 @@ export interface FrontendOptions {
   readonly accessLog: 'off' | 'haproxy' | 'json';
   /** What carries requests: Vane's own parser, or Node's and http-proxy-3. */
   readonly httpLane: 'direct' | 'compat';
+  /** Requests at once over one connection of HTTP/2. */
+  readonly maxConcurrentStreams: number;
 }

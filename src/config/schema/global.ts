@@ -27,6 +27,14 @@ const tune = z.strictObject({
     .describe(
       "Bytes of a request's body that are kept while they are sent, so that it can be sent again. Default: 16384.",
     ),
+  h2: z
+    .strictObject({
+      'max-concurrent-streams': whole(1, 10_000)
+        .optional()
+        .describe('Requests that a client may have under way at once over one connection. Default: 100.'),
+    })
+    .optional()
+    .describe('HTTP/2 from clients.'),
 });
 
 export const global = z.strictObject({

@@ -8,6 +8,8 @@ export interface LaneHost {
   handle(exchange: Exchange): void;
   /** Something that is no request, or none in time; the lane has answered it. Never throws. */
   refused(request: RefusedRequest): void;
+  /** No connection is to outlive its present requests. */
+  readonly draining: boolean;
   /** Milliseconds; 0: no limit. Read anew each time, so that a reload holds for open connections too. */
   readonly timeouts: {
     readonly client: number;

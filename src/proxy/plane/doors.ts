@@ -65,6 +65,7 @@ export class Doors {
   /** Connections whose head of the PROXY protocol has not come yet. */
   readonly #headless = new Set<Socket>();
   #doors: ReadonlyMap<string, Door> = new Map();
+  #ticketKey: Uint8Array | undefined;
 
   constructor(
     log: Log,
@@ -114,6 +115,12 @@ export class Doors {
     return { ok: false, problems };
   }
 
+  /** What TLS sessions are resumed with, at all addresses and over reloads. */
+  setTicketKey(key: Uint8Array): void {
+    this.#ticketKey = key;
+    for (const { tls } of this.#doors.values()) tls?.door.setTicketKey(key);
+  }
+
   /** Connections accepted by those that are open. */
   get accepted(): number {
     let sum = 0;
@@ -159,20 +166,20 @@ export class Doors {
 
   /** The former one where nothing about it is new: it knows its clients' sessions. Throws for unusable certificates. */
   #encrypted(
-    { name, mode, timeout }: FrontendConfig,
+    { name, timeout }: FrontendConfig,
     { tls }: FrontendBind,
     former: EncryptedDoor | undefined,
   ): EncryptedDoor | undefined {
     if (!tls) return undefined;
-    const made = { name, mode, tls, timeout: timeout.httpRequest };
+    const made = { name, tls, timeout: timeout.httpRequest };
     if (former && isDeepStrictEqual(former.made, made)) return former;
     const door = new TlsDoor({
       tls,
-      protocols: mode === 'http' ? ['http/1.1'] : [],
       timeout: timeout.httpRequest,
       admit: (socket) => this.#host.secured(name, socket),
       failed: (error) => this.#host.handshakeFailed(name, error),
     });
+    if (this.#ticketKey) door.setTicketKey(this.#ticketKey);
     return { door, made };
   }
 

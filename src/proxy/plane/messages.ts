@@ -39,6 +39,8 @@ export type ToPlane =
   | { readonly type: 'stick'; readonly backend: string; readonly entries: readonly StickEntry[] }
   /** Asks for what the plane remembers of clients, in `stuck` messages: another one has just begun. */
   | { readonly type: 'teach' }
+  /** What TLS sessions are resumed with from now on: the same for all planes. */
+  | { readonly type: 'tickets'; readonly key: Uint8Array }
   /** Asks for one `counters` message with the same id. */
   | { readonly type: 'collect'; readonly id: number }
   /**

@@ -4,8 +4,6 @@ import type { TlsBind } from '../../config/runtime/binds.ts';
 
 export interface TlsDoorOptions {
   readonly tls: TlsBind;
-  /** Protocols to agree on (ALPN, RFC 7301), best first; empty: clients that ask get none. */
-  readonly protocols: readonly string[];
   /** From the connection to the end of the handshake, ms. */
   readonly timeout: number;
   /** Takes connections once they are encrypted. */
@@ -21,8 +19,8 @@ export interface TlsDoorOptions {
 export class TlsDoor {
   readonly #server: Server;
 
-  constructor({ tls, protocols, timeout, admit, failed }: TlsDoorOptions) {
-    const { minVersion } = tls;
+  constructor({ tls, timeout, admit, failed }: TlsDoorOptions) {
+    const { minVersion, alpn } = tls;
     const [first, ...others] = tls.certificates;
     // Never listens: sockets of the frontend's listener are put into it.
     this.#server = createServer({
@@ -30,7 +28,7 @@ export class TlsDoor {
       key: first?.key,
       minVersion,
       handshakeTimeout: timeout,
-      ...(protocols.length > 0 ? { ALPNProtocols: [...protocols] } : {}),
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
     });
     // Of several that are for a name Node takes the last that was added, and a user expects the first.
     for (const { names, chain: cert, key } of [...(first ? [first] : []), ...others].reverse()) {
@@ -41,6 +39,11 @@ export class TlsDoor {
       socket.destroy();
       failed(error);
     });
+  }
+
+  /** @param key see {@link Server.setTicketKeys} */
+  setTicketKey(key: Uint8Array): void {
+    this.#server.setTicketKeys(Buffer.from(key));
   }
 
   take(socket: Socket): void {

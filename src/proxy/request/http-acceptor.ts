@@ -3,6 +3,7 @@ import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { VaneError } from '../../core/errors.ts';
 import { CompatLane } from '../lanes/compat/lane.ts';
 import { DirectLane } from '../lanes/direct/lane.ts';
+import { H2Lane, speaksH2 } from '../lanes/h2/lane.ts';
 import type { Lane, LaneHost, RefusedRequest } from '../lanes/host.ts';
 import type { Exchange } from '../lanes/lane.ts';
 import type { PlaneContext } from '../plane/context.ts';
@@ -20,6 +21,7 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   rules: HttpRules;
   route: Route;
   readonly #lanes: Readonly<Record<FrontendConfig['options']['httpLane'], Lane>>;
+  readonly #h2: Lane;
   #requests = 0;
   /** Over how many ms idle connections are ended; undefined: not draining. */
   #spread: number | undefined;
@@ -31,6 +33,7 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     this.rules = compileRules(frontend.config);
     this.route = compileRoute(frontend.config);
     this.#lanes = { direct: new DirectLane(this, context), compat: new CompatLane(this, context) };
+    this.#h2 = new H2Lane(this, context, () => frontend.config.options.maxConcurrentStreams);
   }
 
   get draining(): boolean {
@@ -48,7 +51,8 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
   }
 
   serve(socket: Socket): void {
-    this.#lanes[this.frontend.config.options.httpLane].serve(socket);
+    const lane = speaksH2(socket) ? this.#h2 : this.#lanes[this.frontend.config.options.httpLane];
+    lane.serve(socket);
   }
 
   handle(exchange: Exchange): void {
@@ -75,13 +79,17 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
 
   drain(spread: number): void {
     this.#spread = spread;
-    for (const lane of Object.values(this.#lanes)) lane.hurryIdle();
+    for (const lane of this.#all) lane.hurryIdle();
   }
 
   cut(reason: VaneError): number {
     const underWay = this.#requests;
-    for (const lane of Object.values(this.#lanes)) lane.destroy(reason);
+    for (const lane of this.#all) lane.destroy(reason);
     return underWay;
+  }
+
+  get #all(): readonly Lane[] {
+    return [...Object.values(this.#lanes), this.#h2];
   }
 
   /**

@@ -20,6 +20,8 @@ export interface LaneUnderTest {
   readonly create: (host: LaneHost) => Lane;
   /** Over TLS. */
   readonly tls: boolean;
+  /** What clients may agree on then; HTTP/1.1 alone if it is not said. */
+  readonly alpn?: readonly ('h2' | 'http/1.1')[];
 }
 
 const direct = (host: LaneHost) => new DirectLane(host, { clock: systemClock });
@@ -45,6 +47,7 @@ export class RigHost implements LaneHost {
   timeouts = { client: 10_000, httpRequest: 10_000, httpKeepAlive: 10_000 };
   attemptTimeout = { connect: 5_000, server: 10_000, tunnel: 10_000 };
   closeAfter = false;
+  draining = false;
   fresh = false;
   /** The target to send; undefined: as it came. */
   target: string | undefined;
@@ -130,7 +133,7 @@ export interface Rig {
 }
 
 /** A lane between a listener on a free port and a scripted server; all taken down when the test has finished. */
-export async function startRig({ create, tls }: LaneUnderTest): Promise<Rig> {
+export async function startRig({ create, tls, alpn = ['http/1.1'] }: LaneUnderTest): Promise<Rig> {
   const origin = await RawOrigin.listen();
   const server = new LiveServer(snapshot(origin.port), systemClock);
   const given: Socket[] = [];
@@ -154,8 +157,7 @@ export async function startRig({ create, tls }: LaneUnderTest): Promise<Rig> {
     lane.serve(socket);
   };
   const door = new TlsDoor({
-    tls: { certificates: [CERTIFICATE], minVersion: 'TLSv1.2' },
-    protocols: ['http/1.1'],
+    tls: { certificates: [CERTIFICATE], minVersion: 'TLSv1.2', alpn },
     timeout: 10_000,
     admit,
     failed: (error) => expect.unreachable(error.message),

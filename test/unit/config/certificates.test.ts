@@ -49,6 +49,7 @@ test('the files of an address are read, with the names they are for', () => {
     port: 443,
     tls: {
       minVersion: 'TLSv1.3',
+      alpn: ['h2', 'http/1.1'],
       certificates: [
         { file: 'site.pem', chain: site.cert, key: site.key.trim(), names: ['site.example'] },
         { file: 'other.pem', chain: other.cert, key: other.key.trim(), names: ['*.other.example'] },

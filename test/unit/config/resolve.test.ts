@@ -111,7 +111,7 @@ test("the design's example", () => {
         bind: [{ host: '127.0.0.1', port: 8080 }],
         maxconn: 20_000,
         timeout: { client: 30_000, httpRequest: 10_000, httpKeepAlive: 10_000, tunnel: 3_600_000 },
-        options: { forwardfor: true, accessLog: 'off', httpLane: 'direct' },
+        options: { forwardfor: true, accessLog: 'off', httpLane: 'direct', maxConcurrentStreams: 100 },
         httpRequest: [
           {
             action: 'deny',
@@ -352,13 +352,13 @@ backends:
       {
         mode: 'tcp',
         maxconn: 50,
-        options: { forwardfor: true, accessLog: 'haproxy', httpLane: 'direct' },
+        options: { forwardfor: true, accessLog: 'haproxy', httpLane: 'direct', maxConcurrentStreams: 100 },
         timeout: { client: 1_000, httpRequest: 2_000, httpKeepAlive: 2_000, tunnel: 6_000 },
       },
       {
         mode: 'http',
         maxconn: 5,
-        options: { forwardfor: false, accessLog: 'json', httpLane: 'direct' },
+        options: { forwardfor: false, accessLog: 'json', httpLane: 'direct', maxConcurrentStreams: 100 },
         timeout: { client: 7_000, httpRequest: 8_000, httpKeepAlive: 9_000, tunnel: 10_000 },
       },
       { options: { accessLog: 'off' } },

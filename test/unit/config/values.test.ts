@@ -39,6 +39,13 @@ describe('a bind line', () => {
         },
       },
     ],
+    [
+      ':443 ssl crt a alpn http/1.1,h2',
+      {
+        ...at('0.0.0.0', 443),
+        ssl: { crt: [{ path: 'a', offset: 13 }], minVersion: 'TLSv1.2', alpn: ['http/1.1', 'h2'] },
+      },
+    ],
     [':80 accept-proxy', { ...at('0.0.0.0', 80), expectProxy: { from: undefined }, ssl: undefined }],
     [
       ':443 accept-proxy ssl crt a proxy-from 10.0.0.0/8,::1',
@@ -55,6 +62,11 @@ describe('a bind line', () => {
     [':99999 ssl crt a', 1, 'expected a port'],
     [':443 ssl', 5, 'ssl needs a certificate'],
     [':443 crt a.pem', 5, 'need ssl before them'],
+    [':443 alpn h2', 5, 'need ssl before them'],
+    [':443 ssl crt a alpn', 15, 'alpn lacks its value'],
+    [':443 ssl crt a alpn h2,spdy/3', 23, 'expected h2 or http/1.1, found spdy/3'],
+    [':443 ssl crt a alpn h2,', 23, 'found nothing'],
+    [':443 ssl crt a alpn h2,h2', 23, 'h2 is given twice'],
     [':443 ssl crt', 9, 'crt lacks its value'],
     [':443 ssl crt a ssl-min-ver TLSv1.1', 27, 'expected TLSv1.2 or TLSv1.3'],
     [':443 sll crt a', 5, 'unknown bind parameter sll'],

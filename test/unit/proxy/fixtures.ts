@@ -54,7 +54,7 @@ export function frontendConfig(changes: Partial<FrontendConfig> = {}): FrontendC
     bind: [{ host: '127.0.0.1', port: 0 }],
     maxconn: 1000,
     timeout: { client: 30_000, httpRequest: 10_000, httpKeepAlive: 10_000, tunnel: 3_600_000 },
-    options: { forwardfor: false, accessLog: 'json', httpLane: 'direct' },
+    options: { forwardfor: false, accessLog: 'json', httpLane: 'direct', maxConcurrentStreams: 100 },
     httpRequest: [],
     useBackend: [],
     defaultBackend: 'web',

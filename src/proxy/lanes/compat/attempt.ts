@@ -2,8 +2,6 @@ import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http
 import type { Socket } from 'node:net';
 import { asVaneError, messageOf, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
-import { clientAddress } from '../../tcp/client-address.ts';
-import { cut } from '../../tcp/cut.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import { type Side, TurnTimer } from '../turn-timer.ts';
 import { Download } from './download.ts';
@@ -51,7 +49,7 @@ export class ServerAttempt {
     this.#startedAt = attempt.startedAt;
     const limits = { client: site.clientTimeout, server: attempt.timeout.server };
     this.#timer = new TurnTimer(site.clock, limits, (side) => this.#stalled(side));
-    this.#upload = new Upload(site, attempt.keepBody, () => this.#moved());
+    this.#upload = new Upload(site.head, site.side, attempt.keepBody, () => this.#moved());
   }
 
   get tunnelled(): boolean {
@@ -80,11 +78,7 @@ export class ServerAttempt {
     if (!socket) {
       this.#connecting = new AbortController();
       try {
-        socket = await connections.connect(
-          timeout.connect,
-          this.#connecting.signal,
-          clientAddress(this.#site.client),
-        );
+        socket = await connections.connect(timeout.connect, this.#connecting.signal, this.#site.client);
       } catch (error) {
         this.#finish(asVaneError(error, 'CONNECT_FAILED'));
         return;
@@ -151,7 +145,7 @@ export class ServerAttempt {
     if (this.#done) return;
     this.#moved();
     // The client's own expectation has been met before the body was read.
-    if (statusCode !== 100) this.#site.reply.inform(statusCode, interimHeaders(rawHeaders));
+    if (statusCode !== 100) this.#site.side.reply.inform(statusCode, interimHeaders(rawHeaders));
   }
 
   #respond(message: IncomingMessage): void {
@@ -181,7 +175,7 @@ export class ServerAttempt {
   }
 
   get #replayable(): boolean {
-    return this.#site.head.bodyless || !this.#site.kept.lost;
+    return this.#site.head.bodyless || !this.#site.side.kept.lost;
   }
 
   /** Sends the answer's head to the client. False: it cannot be sent, and this attempt has failed. */
@@ -190,7 +184,7 @@ export class ServerAttempt {
     // A client that is still sending when its answer is over has to be sent away after it.
     const close = this.#attempt.closeAfter || !this.#request?.writableEnded;
     try {
-      this.#site.reply.begin({ status, message, headers, framed }, close, () => this.#finish(undefined));
+      this.#site.side.reply.begin({ status, message, headers, framed }, close, () => this.#finish(undefined));
     } catch (error) {
       this.#unpassable(error);
       return false;
@@ -200,8 +194,8 @@ export class ServerAttempt {
   }
 
   #pass(message: IncomingMessage, head: ResponseHead): void {
-    const { reply, client } = this.#site;
-    this.#download = new Download(message, reply, client, {
+    const { reply, taker } = this.#site.side;
+    this.#download = new Download(message, reply, taker, {
       onMoved: () => this.#moved(),
       // Otherwise Node closes the connection itself, or says that it is free.
       onWhole: () => this.#early && this.#line?.destroy(),
@@ -229,9 +223,10 @@ export class ServerAttempt {
   #upgrade(message: IncomingMessage, fromServer: Buffer): void {
     const line = this.#line;
     if (this.#done || !line) return;
-    const { client, clock, head, first: fromClient } = this.#site;
+    const { clock, head, side } = this.#site;
+    const { upgradable } = side;
     if (this.#declined(message.statusCode ?? 0)) return;
-    if (!head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
+    if (!upgradable || !head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', 'server switched to a protocol that nobody asked for'));
       return;
     }
@@ -240,6 +235,7 @@ export class ServerAttempt {
     line.unwatch();
     const { socket: server } = line;
     const idle = this.#attempt.timeout.tunnel;
+    const { socket: client, first: fromClient } = upgradable;
     this.#tunnel = openTunnel({ client, server, message, fromClient, fromServer, clock, idle });
     void this.#tunnel.ended.then((end) => this.#finish(end.error));
   }
@@ -258,7 +254,7 @@ export class ServerAttempt {
   #fail(error: VaneError): void {
     if (this.#done) return;
     // The client must not take what it has for the whole answer.
-    if (this.#responseStarted) cut(this.#site.client);
+    if (this.#responseStarted) this.#site.side.cut();
     this.#finish(error);
   }
 

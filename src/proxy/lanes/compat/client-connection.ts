@@ -10,6 +10,7 @@ import { closeGently } from '../../tcp/linger.ts';
 import type { LaneHost } from '../host.ts';
 import type { ClientAddress } from '../lane.ts';
 import { CompatExchange } from './exchange.ts';
+import { Http1Side } from './http1-side.ts';
 import { renderClosing } from './local-answer.ts';
 import { Reply } from './reply.ts';
 import { type ReadRequest, readRequest } from './request-head.ts';
@@ -179,19 +180,17 @@ export class ClientConnection {
     }
     const expects = request.expectation === 'continue';
     const isLast = () => this.#socket.readableEnded && this.#waiting.length === 0;
+    const socket = this.#socket;
+    const reply = new Reply({ incoming, socket, response, expects, isLast });
+    const before = { read: this.#readBefore, written: this.#writtenBefore };
     this.#current = new CompatExchange({
       ...read,
       client: this.#client,
       startedAt,
       headAt,
-      incoming,
-      reply: new Reply({ incoming, socket: this.#socket, response, expects, isLast }),
-      socket: this.#socket,
-      first,
+      side: new Http1Side(incoming, reply, { socket, first }, before),
       clock: this.#clock,
       clientTimeout: () => this.#host.timeouts.client,
-      readBefore: this.#readBefore,
-      writtenBefore: this.#writtenBefore,
       onOver: () => this.#over(),
     });
     this.#host.handle(this.#current);

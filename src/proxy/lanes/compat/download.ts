@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Reply } from './reply.ts';
+import type { Writable } from 'node:stream';
+import type { ClientReply } from './reply.ts';
 import { endToEndTrailers } from './response-head.ts';
 
 export interface DownloadEvents {
@@ -15,16 +15,19 @@ export interface DownloadEvents {
 /** The body of a server's answer on its way to the client. While the client takes nothing, nothing is read. */
 export class Download {
   readonly #message: IncomingMessage;
-  readonly #reply: Reply;
-  readonly #client: Socket;
+  readonly #reply: ClientReply;
+  readonly #taker: Writable;
   readonly #events: DownloadEvents;
   #full = false;
 
-  /** @param reply has sent the answer's head */
-  constructor(message: IncomingMessage, reply: Reply, client: Socket, events: DownloadEvents) {
+  /**
+   * @param reply has sent the answer's head
+   * @param taker what it goes into
+   */
+  constructor(message: IncomingMessage, reply: ClientReply, taker: Writable, events: DownloadEvents) {
     this.#message = message;
     this.#reply = reply;
-    this.#client = client;
+    this.#taker = taker;
     this.#events = events;
   }
 
@@ -36,7 +39,7 @@ export class Download {
   begin(): void {
     this.#message.on('data', this.#onData);
     this.#message.on('end', this.#onEnd);
-    this.#client.on('drain', this.#onDrain);
+    this.#taker.on('drain', this.#onDrain);
     this.#reply.flush();
   }
 
@@ -55,7 +58,7 @@ export class Download {
   end(): void {
     this.#message.off('data', this.#onData);
     this.#message.off('end', this.#onEnd);
-    this.#client.off('drain', this.#onDrain);
+    this.#taker.off('drain', this.#onDrain);
   }
 
   readonly #onData = (chunk: Buffer) => {

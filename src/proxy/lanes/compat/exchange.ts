@@ -1,8 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Cancel, Clock } from '../../../core/clock.ts';
 import { messageOf, VaneError } from '../../../core/errors.ts';
-import { cut } from '../../tcp/cut.ts';
 import type {
   Attempt,
   AttemptOutcome,
@@ -12,10 +9,9 @@ import type {
   RequestHead,
 } from '../lane.ts';
 import { ServerAttempt } from './attempt.ts';
-import { KeptBody } from './kept-body.ts';
 import { isBodyless, lengthHeaders } from './local-answer.ts';
-import type { Reply } from './reply.ts';
 import type { BodyFraming } from './request-head.ts';
+import type { ClientSide } from './site.ts';
 
 /** One request as the connection hands it over. */
 export interface ExchangeInput {
@@ -24,17 +20,10 @@ export interface ExchangeInput {
   readonly client: ClientAddress;
   readonly startedAt: number;
   readonly headAt: number;
-  readonly incoming: IncomingMessage;
-  readonly reply: Reply;
-  readonly socket: Socket;
-  /** What came behind the head of an upgrade. */
-  readonly first: Buffer | undefined;
+  readonly side: ClientSide;
   readonly clock: Clock;
   /** The client's silence allowed, ms, as it holds now. */
   readonly clientTimeout: () => number;
-  /** The socket's counters when the request before this one was over. */
-  readonly readBefore: number;
-  readonly writtenBefore: number;
   /** Called once, when nothing more comes of it. */
   readonly onOver: () => void;
 }
@@ -47,7 +36,6 @@ export class CompatExchange implements Exchange {
   aborted: VaneError | undefined;
   onAborted: ((error: VaneError) => void) | undefined;
   readonly #input: ExchangeInput;
-  readonly #kept = new KeptBody();
   #attempt: ServerAttempt | undefined;
   #answered = false;
   #cancelTimer: Cancel | undefined;
@@ -63,11 +51,11 @@ export class CompatExchange implements Exchange {
   }
 
   get bytesIn(): number {
-    return this.#bytes?.in ?? this.#input.socket.bytesRead - this.#input.readBefore;
+    return this.#bytes?.in ?? this.#input.side.bytesIn;
   }
 
   get bytesOut(): number {
-    return this.#bytes?.out ?? this.#input.socket.bytesWritten - this.#input.writtenBefore;
+    return this.#bytes?.out ?? this.#input.side.bytesOut;
   }
 
   /** It has become a tunnel: a client that leaves has ended it, not broken it off. */
@@ -76,15 +64,15 @@ export class CompatExchange implements Exchange {
   }
 
   respond(response: LocalResponse): void {
-    const { socket, incoming, reply } = this.#input;
-    if (this.#over || this.#answered || socket.destroyed) return;
+    const { side } = this.#input;
+    const { reply } = side;
+    if (this.#over || this.#answered || side.gone) return;
     this.#answered = true;
     const { status, headers, body } = response;
     const head = { status, message: undefined, headers: [...headers, ...lengthHeaders(response)] };
     try {
-      // A body that nobody will read ends the connection with this answer. (Node says that a request without a body
-      // is complete only after this.)
-      const unread = !incoming.complete && !this.head.bodyless;
+      // A body that nobody will read ends the connection with this answer.
+      const unread = side.unread && !this.head.bodyless;
       reply.begin({ ...head, framed: true }, response.close || unread, () => this.#end());
     } catch (error) {
       this.destroy(new VaneError('INTERNAL', `answer cannot be sent: ${messageOf(error)}`));
@@ -96,15 +84,12 @@ export class CompatExchange implements Exchange {
   }
 
   forward(attempt: Attempt): void {
-    const { incoming, reply, socket, first, clock, clientTimeout, body } = this.#input;
+    const { side, client, clock, clientTimeout, body } = this.#input;
     const made = new ServerAttempt(attempt, {
       head: this.head,
       body,
-      incoming,
-      kept: this.#kept,
-      reply,
-      client: socket,
-      first,
+      client,
+      side,
       clock,
       clientTimeout: clientTimeout(),
       onStalled: (error) => this.abort(error),
@@ -116,7 +101,7 @@ export class CompatExchange implements Exchange {
   destroy(error: VaneError): void {
     if (this.#over) return;
     this.#attempt?.cancel(error);
-    cut(this.#input.socket);
+    this.#input.side.cut();
     this.#end();
   }
 

@@ -1,8 +1,9 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
+import type { RequestHead } from '../lane.ts';
 import type { KeptBody } from './kept-body.ts';
-import type { Reply } from './reply.ts';
-import type { AttemptSite } from './site.ts';
+import type { ClientReply } from './reply.ts';
+import type { ClientSide } from './site.ts';
 
 /**
  * A request's body on its way from the client to a server: what earlier attempts had of it, and then what comes. It is
@@ -11,8 +12,8 @@ import type { AttemptSite } from './site.ts';
 export class Upload {
   /** What goes to the server; whoever pipes it decides when. */
   readonly body: Readable;
-  readonly #incoming: IncomingMessage;
-  readonly #reply: Reply;
+  readonly #incoming: Readable;
+  readonly #reply: ClientReply;
   readonly #kept: KeptBody;
   readonly #keep: number;
   readonly #bodyless: boolean;
@@ -24,11 +25,7 @@ export class Upload {
    * @param keep how many bytes are kept of it
    * @param onMoved the client sent something, or the server takes something again
    */
-  constructor(
-    { incoming, reply, head, kept }: Pick<AttemptSite, 'incoming' | 'reply' | 'head' | 'kept'>,
-    keep: number,
-    onMoved: () => void,
-  ) {
+  constructor(head: RequestHead, { incoming, reply, kept }: ClientSide, keep: number, onMoved: () => void) {
     this.#incoming = incoming;
     this.#reply = reply;
     this.#kept = kept;

@@ -75,7 +75,9 @@ describe('success', () => {
 
   test('is not logged where nothing is', async () => {
     const scene = new LifeScene({
-      frontend: { options: { forwardfor: true, accessLog: 'off', httpLane: 'direct' } },
+      frontend: {
+        options: { forwardfor: true, accessLog: 'off', httpLane: 'direct', maxConcurrentStreams: 100 },
+      },
     });
     const { attempts } = await scene.run();
     expect(scene.entries).toEqual([]);
