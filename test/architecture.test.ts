@@ -118,6 +118,7 @@ const DOORS = [
   'src/registry/stores/**',
   'src/dns/client.ts',
   'src/dns/exchange.ts',
+  'src/dns/kept-connections.ts',
   'src/dns/server.ts',
   'src/dns/server-tcp.ts',
   'src/dns/server-udp.ts',

@@ -1,24 +1,11 @@
-import type { ObserveConfig, SendProxy, ServerTls } from '../config/runtime/servers.ts';
-import { sameObserve, sameTls, serverId } from './server.ts';
+import { type ServerTraits, sameTraits, serverId } from './server.ts';
 
-/** One server as a source of the backend says it should be. */
-export interface Candidate {
-  /** What people call it; need not be unique. */
-  readonly name: string;
+/** One server as a source of the backend says it should be. Its name need not be unique. */
+export interface Candidate extends ServerTraits {
   readonly address: string;
   readonly port: number;
   /** Which instance it is, where a registry says so: see {@link serverId}. */
   readonly instance?: string | undefined;
-  readonly weight: number;
-  readonly tier: number;
-  readonly backup: boolean;
-  readonly maxconn: number;
-  readonly minconn?: number | undefined;
-  readonly maxqueue?: number | undefined;
-  readonly observe?: ObserveConfig | undefined;
-  readonly tls?: ServerTls | undefined;
-  readonly sendProxy?: SendProxy | undefined;
-  readonly cookie?: string | undefined;
   /** Clients belong to it: while an operator drains it they still come. */
   readonly sticky?: boolean | undefined;
   /** How long it may finish its work once it may have no new work, ms; 0: not at all. */
@@ -125,22 +112,12 @@ export function idOf({ address, port, instance }: Candidate): string {
 function same(a: Candidate | undefined, b: Candidate): boolean {
   if (!a) return false;
   return (
-    a.name === b.name &&
+    sameTraits(a, b) &&
     a.address === b.address &&
     a.port === b.port &&
-    a.weight === b.weight &&
-    a.tier === b.tier &&
-    a.backup === b.backup &&
-    a.maxconn === b.maxconn &&
-    a.minconn === b.minconn &&
-    a.maxqueue === b.maxqueue &&
-    sameObserve(a.observe, b.observe) &&
     a.drain === b.drain &&
-    a.cookie === b.cookie &&
     a.sticky === b.sticky &&
     a.probeFirst === b.probeFirst &&
-    a.endOnDown === b.endOnDown &&
-    a.sendProxy === b.sendProxy &&
-    sameTls(a.tls, b.tls)
+    a.endOnDown === b.endOnDown
   );
 }

@@ -1,16 +1,9 @@
 import type { ObserveConfig, SendProxy, ServerTls } from '../config/runtime/servers.ts';
 
-/**
- * A server as the data plane needs it: identity, how much of the work it should get, and whether it may have
- * new work at all. Plain data, so that it can be sent to another process.
- */
-export interface ServerSnapshot {
-  /** Identity within the backend: see {@link serverId}. Survives reloads. */
-  readonly id: string;
-  /** What people see in logs and metrics: the registry's instance id, else the address. Unique in the backend. */
+/** What a source says of a server and the data plane needs to know, but for where it is. */
+export interface ServerTraits {
+  /** What people see in logs and metrics: the registry's instance id, else the address. */
   readonly name: string;
-  readonly address: string;
-  readonly port: number;
   readonly weight: number;
   /** Lower tiers are used first; others only when no lower one has an open server (SRV priority). */
   readonly tier: number;
@@ -26,12 +19,23 @@ export interface ServerSnapshot {
   readonly observe?: ObserveConfig | undefined;
   /** What a cookie says for it; undefined: a value made from its name. */
   readonly cookie?: string | undefined;
-  /** Draining for an operator: clients that belong to it still come to it. */
-  readonly keeps?: boolean | undefined;
   /** Undefined: connections go out in the clear. */
   readonly tls?: ServerTls | undefined;
   /** Connections begin with a head of the PROXY protocol; undefined: they do not. */
   readonly sendProxy?: SendProxy | undefined;
+}
+
+/**
+ * A server as the data plane needs it: identity, how much of the work it should get, and whether it may have
+ * new work at all. Its name is unique in the backend. Plain data, so that it can be sent to another process.
+ */
+export interface ServerSnapshot extends ServerTraits {
+  /** Identity within the backend: see {@link serverId}. Survives reloads. */
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  /** Draining for an operator: clients that belong to it still come to it. */
+  readonly keeps?: boolean | undefined;
   /** Place of the entry of the configuration that it comes from: servers of lower ones come first. */
   readonly rank: number;
   /** `open` takes new work; `draining` finishes what it has. A server absent from the list is gone. */
@@ -77,27 +81,28 @@ export function sameTls(a: ServerTls | undefined, b: ServerTls | undefined): boo
   return a === b || (a.verify === b.verify && a.name === b.name && a.ca === b.ca);
 }
 
-export function sameObserve(a: ObserveConfig | undefined, b: ObserveConfig | undefined): boolean {
+function sameObserve(a: ObserveConfig | undefined, b: ObserveConfig | undefined): boolean {
   return a === b || (a?.layer === b?.layer && a?.limit === b?.limit && a?.onError === b?.onError);
+}
+
+export function sameTraits(a: ServerTraits, b: ServerTraits): boolean {
+  return (
+    a.name === b.name &&
+    a.weight === b.weight &&
+    a.tier === b.tier &&
+    a.backup === b.backup &&
+    a.maxconn === b.maxconn &&
+    a.minconn === b.minconn &&
+    a.maxqueue === b.maxqueue &&
+    sameObserve(a.observe, b.observe) &&
+    a.cookie === b.cookie &&
+    a.sendProxy === b.sendProxy &&
+    sameTls(a.tls, b.tls)
+  );
 }
 
 /** Of one server: its address cannot differ. */
 export function sameSnapshot(a: ServerSnapshot, b: ServerSnapshot): boolean {
-  return (
-    a === b ||
-    (a.name === b.name &&
-      a.weight === b.weight &&
-      a.tier === b.tier &&
-      a.backup === b.backup &&
-      a.maxconn === b.maxconn &&
-      a.minconn === b.minconn &&
-      a.maxqueue === b.maxqueue &&
-      sameObserve(a.observe, b.observe) &&
-      a.rank === b.rank &&
-      a.cookie === b.cookie &&
-      a.keeps === b.keeps &&
-      a.admission === b.admission &&
-      a.sendProxy === b.sendProxy &&
-      sameTls(a.tls, b.tls))
-  );
+  if (a === b) return true;
+  return sameTraits(a, b) && a.rank === b.rank && a.keeps === b.keeps && a.admission === b.admission;
 }

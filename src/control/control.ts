@@ -19,6 +19,7 @@ import { backendView } from './backend-view.ts';
 import { type BackendExplanation, explain, isCalled } from './explain.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
+import { TicketKeys } from './ticket-keys.ts';
 import type { ProcessView, SystemView } from './view.ts';
 
 export interface ControlOptions {
@@ -51,6 +52,7 @@ export class Control implements Part {
   readonly name = 'control';
   readonly #options: ControlOptions;
   readonly #line: PlaneLine;
+  readonly #tickets: TicketKeys;
   readonly #sections: ResolverSections;
   readonly #watchers: Watchers;
   readonly #hints: HintsFile | undefined;
@@ -95,6 +97,7 @@ export class Control implements Part {
       },
       steered: ({ backend, ...message }) => this.#backends.get(backend)?.steered(message),
     });
+    this.#tickets = new TicketKeys(clock, (key) => this.#line.setTicketKey(key));
   }
 
   /** What keeps it from serving; empty when it is ready. */
@@ -112,6 +115,7 @@ export class Control implements Part {
   }
 
   async start(): Promise<void> {
+    this.#tickets.start();
     await this.#checks.start();
   }
 
@@ -216,6 +220,7 @@ export class Control implements Part {
       if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
     } finally {
       this.#line.close();
+      this.#tickets.stop();
       for (const unsubscribe of this.#unsubscribe) unsubscribe();
       for (const backend of this.#backends.values()) backend.stop();
       this.#watchers.stop();

@@ -32,9 +32,9 @@ export function nameNews(domain: string, event: WatcherEvent): Omit<HistoryEvent
       return news('discovery', `${domain} is not resolved yet`, why);
     }
     case 'gap':
-      return news('discovery', `${domain} resolves in part`, event.error.message);
+      return news('discovery', `${domain} resolves with a reservation`, event.error.message);
     case 'whole':
-      return news('discovery', `${domain} resolves in whole again`, '');
+      return news('discovery', `${domain} resolves without reservation again`, '');
   }
 }
 

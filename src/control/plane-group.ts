@@ -9,7 +9,7 @@ import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
 import type { BoundSocket } from './bound-socket.ts';
-import { type Idle, IdleVotes } from './idle-votes.ts';
+import { IdleVotes } from './idle-votes.ts';
 import { KnownSets } from './known-sets.ts';
 import { addPast, addPeaks, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
 import { SharedSockets, type SocketsByKey } from './shared-sockets.ts';
@@ -21,6 +21,7 @@ import type { WorkerProcess } from './worker-process.ts';
 import { WorkerReplacement } from './worker-replacement.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
+type TicketsMessage = Extract<ToPlane, { type: 'tickets' }>;
 type ServersMessage = Extract<ToPlane, { type: 'servers' | 'change' }>;
 
 export interface PlaneGroupOptions {
@@ -69,6 +70,7 @@ export class PlaneGroup implements Part {
   readonly #sets = new KnownSets();
   /** Changes of servers that wait until it is clear whether a configuration is taken; undefined: there is none. */
   #held: ServersMessage[] | undefined;
+  #tickets: TicketsMessage | undefined;
   /** What ended workers have counted. */
   #past = NOTHING;
   #pastDropped = 0;
@@ -139,6 +141,9 @@ export class PlaneGroup implements Part {
         if (this.#held) this.#held.push(message);
         else this.#setServers(message);
         return;
+      case 'tickets':
+        this.#tickets = message;
+        return void this.#tell(message);
       case 'collect':
         return void this.#tellCounters(message.id);
       case 'drain':
@@ -247,7 +252,7 @@ export class PlaneGroup implements Part {
 
   #setWhole(set: ServerSet): void {
     this.#sets.put(set);
-    for (const idle of this.#votes.servers(set, this.#crew.all)) this.#sayIdle(idle);
+    for (const idle of this.#votes.servers(set, this.#crew.all)) this.#say({ type: 'idle', ...idle });
   }
 
   #release(): void {
@@ -272,7 +277,7 @@ export class PlaneGroup implements Part {
       return;
     }
     this.#tell({ type: 'change', change: shareOfSet(change, size) });
-    for (const idle of this.#votes.change(change, this.#crew.all)) this.#sayIdle(idle);
+    for (const idle of this.#votes.change(change, this.#crew.all)) this.#say({ type: 'idle', ...idle });
   }
 
   #tell(message: ToPlane): void {
@@ -281,6 +286,7 @@ export class PlaneGroup implements Part {
 
   async #started(worker: Worker): Promise<void> {
     worker.set(this.#settings);
+    if (this.#tickets) worker.tell(this.#tickets);
     if (!this.#config) return worker.collect(START_WITHIN_MS);
     const config = { ...this.#config, sets: this.#sets.all() };
     const share = shareOfConfig(config, this.#options.size);
@@ -293,14 +299,14 @@ export class PlaneGroup implements Part {
   #ended(worker: Worker): void {
     this.#past = addPast(this.#past, worker.counters);
     this.#pastDropped += worker.accessDropped;
-    for (const idle of this.#votes.leave(worker)) this.#sayIdle(idle);
+    for (const idle of this.#votes.leave(worker)) this.#say({ type: 'idle', ...idle });
   }
 
   #hear(worker: Worker, message: PlaneNews): void {
     if (message.type === 'stuck') this.#share(worker, message);
     else if (message.type === 'missed') this.#repeat(worker, message.backend);
     else if (message.type !== 'idle') this.#say(message);
-    else if (this.#votes.idle(worker, message)) this.#sayIdle(message);
+    else if (this.#votes.idle(worker, message)) this.#say(message);
   }
 
   /** Passes on what one worker remembers of clients to the others. */
@@ -314,10 +320,6 @@ export class PlaneGroup implements Part {
   #repeat(worker: Worker, backend: string): void {
     const set = this.#sets.get(backend);
     if (set) worker.tell({ type: 'servers', set: shareOfSet(set, this.#options.size) });
-  }
-
-  #sayIdle({ backend, server, revision }: Idle): void {
-    this.#say({ type: 'idle', backend, server, revision });
   }
 
   #say(message: FromPlane): void {

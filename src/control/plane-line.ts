@@ -65,6 +65,10 @@ export class PlaneLine {
     throw new VaneError('BIND_FAILED', describe(problems, why));
   }
 
+  setTicketKey(key: Uint8Array): void {
+    this.#channel.post({ type: 'tickets', key });
+  }
+
   setServers(set: ServerSet): void {
     this.#channel.post({ type: 'servers', set });
   }

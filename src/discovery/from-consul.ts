@@ -50,8 +50,10 @@ interface Made {
 
 /** A watch that says nothing for a third more than this is cut: nobody is out of sight for longer than a minute. */
 const WAIT_MS = 30_000;
-/** With more watches than connections they take turns, in which nobody may be long. */
-const SHORT_WAIT_MS = 1_000;
+/** With more watches than connections they take turns: all of them within this time, ... */
+const ROUND_MS = 2_000;
+/** ... unless that were more than about a thousand queries a second. */
+const SHORTEST_WAIT_MS = 128;
 /** The HTTP API has to be away for so long before nameservers are asked instead. */
 const FALLBACK_AFTER_MS = 10_000;
 
@@ -127,7 +129,7 @@ export class ConsulResolver implements Resolver {
   #join(question: Question): { readonly shared: Shared; readonly leave: Cancel } {
     const { config, clock, random } = this.#options;
     const path = pathOf(question, config.datacenter);
-    const wait = () => (this.#shared.size < MAX_CONNECTIONS ? WAIT_MS : SHORT_WAIT_MS);
+    const wait = () => longestWait(this.#shared.size);
     const shared = this.#shared.get(path) ?? {
       question,
       followed: new Followed({ api: this.#api, question, path, wait, clock, random }),
@@ -226,6 +228,12 @@ function firstWord(followed: Followed, signal: AbortSignal): Promise<void> {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/** How long a query may wait for a change when there are so many watches, ms: who has no connection has to wait for it. */
+function longestWait(watches: number): number {
+  if (watches < MAX_CONNECTIONS) return WAIT_MS;
+  return Math.max(SHORTEST_WAIT_MS, Math.floor((ROUND_MS * MAX_CONNECTIONS) / watches));
 }
 
 function placeOf({ address, port }: Endpoint): string {

@@ -36,7 +36,7 @@ export type Resolution =
       readonly ok: true;
       readonly endpoints: readonly Endpoint[];
       readonly excluded: readonly Excluded[];
-      /** A part could not be learned, and was taken from the last good answer instead: why. */
+      /** Part of it is from the last good answer, or whoever gave it is not who should: why. */
       readonly gap?: VaneError;
       /** Clock ms at which it was given, where that was before now: an answer that is taken once more. */
       readonly answeredAt?: number;

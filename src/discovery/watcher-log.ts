@@ -71,10 +71,10 @@ function lineOf(event: WatcherEvent, servers: number | undefined): Line {
       return { level: 'info', message: 'name has servers again', fields: {} };
     case 'gap': {
       const { code, message: error } = event.error;
-      const message = 'name resolved in part, the rest stays as it was';
+      const message = 'name resolved with a reservation';
       return { level: 'warn', message, fields: { code, error } };
     }
     case 'whole':
-      return { level: 'info', message: 'name resolved in whole again', fields: {} };
+      return { level: 'info', message: 'name resolved without reservation again', fields: {} };
   }
 }

@@ -1,6 +1,7 @@
 import type { NameserversConfig } from '../config/runtime/resolvers.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
+import type { exchangeTcp } from './exchange.ts';
 import { type Followed, followAnswer } from './follow.ts';
 import type { NameserverCounters } from './nameserver-counters.ts';
 import { type Asking, askNameserver, type Outcome } from './transaction.ts';
@@ -17,6 +18,8 @@ export interface Asker {
   readonly clock: Clock;
   /** @param nameserver its name */
   readonly count: (nameserver: string, what: keyof NameserverCounters) => void;
+  /** Sends a query over TCP. */
+  readonly overTcp: typeof exchangeTcp;
 }
 
 /** The part of a section that says who is asked, and how. */
@@ -40,7 +43,7 @@ type Heard = Exclude<Verdict, { kind: 'failed' }> | Extract<Outcome, { kind: 'er
  * @param visited names already passed on the way to this one
  */
 export function askAll(
-  { config, clock, count }: Asker,
+  { config, clock, count, overTcp }: Asker,
   asking: Asking,
   visited: ReadonlySet<string>,
   done: (verdict: Verdict, visited: ReadonlySet<string>) => void,
@@ -108,7 +111,7 @@ export function askAll(
         if (attempt < tries) count(name, 'outdated');
         if (!finished) hear(name, outcome);
       };
-      const cancel = askNameserver(nameserver, asking, heard, (what) => count(name, what));
+      const cancel = askNameserver(nameserver, asking, heard, (what) => count(name, what), overTcp);
       running.set(cancel, { attempt, nameserver: name });
     }
   };

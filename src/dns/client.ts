@@ -6,6 +6,7 @@ import { familyOf, formatAddress, parseAddress } from './address.ts';
 import { type Asker, askAll, type ClientConfig, MAX_OPEN_TRIES, type Verdict } from './ask-all.ts';
 import type { AddressRecord, ResolvedRecord } from './follow.ts';
 import { Gate } from './gate.ts';
+import { KeptConnections } from './kept-connections.ts';
 import { isHostname, withoutTrailingDot } from './names.ts';
 import { type NameserverCounters, newNameserverCounters } from './nameserver-counters.ts';
 import type { LookupType } from './reply.ts';
@@ -42,6 +43,7 @@ export class NameserverClient {
   readonly #config: ClientConfig;
   readonly #asker: Asker;
   readonly #gate: Gate;
+  readonly #connections: KeptConnections;
   readonly #shared = new SharedQueries<DnsReply>();
   readonly #counters: ReadonlyMap<string, NameserverCounters>;
   #closed = false;
@@ -54,7 +56,8 @@ export class NameserverClient {
       const counters = this.#counters.get(nameserver);
       if (counters) counters[what] += 1;
     };
-    this.#asker = { config, clock, count };
+    this.#connections = new KeptConnections(clock);
+    this.#asker = { config, clock, count, overTcp: this.#connections.exchange };
   }
 
   /** What became of the queries to each nameserver, by its name. */
@@ -86,6 +89,7 @@ export class NameserverClient {
   close(): void {
     this.#closed = true;
     this.#shared.abortAll(this.#stopping());
+    this.#connections.close();
   }
 
   #stopping(): VaneError {

@@ -78,6 +78,7 @@ function isSameHost(address: string, host: string): boolean {
   return !from || !expected || formatAddress(from) === formatAddress(expected);
 }
 
-function isRefusal(error: Error): boolean {
+/** Nobody listens there. */
+export function isRefusal(error: Error): boolean {
   return 'code' in error && error.code === 'ECONNREFUSED';
 }

@@ -23,12 +23,15 @@ export type Outcome =
  * Asks one nameserver: over its own transport, again over TCP where the answer was cut short, again without
  * EDNS0 where that was not understood. Messages that do not answer this very query are ignored. Without a time
  * limit of its own: silence lasts until the returned function is called, which also ends every socket.
+ *
+ * @param overTcp sends a query over TCP
  */
 export function askNameserver(
   nameserver: Nameserver,
   asking: Asking,
   done: (outcome: Outcome) => void,
   count: Count = () => {},
+  overTcp = exchangeTcp,
 ): Cancel {
   let cancel: Cancel = () => {};
   const finish = (outcome: Outcome) => {
@@ -44,7 +47,7 @@ export function askNameserver(
       edns ? asking.payloadSize : undefined,
     );
     count('sent');
-    const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
+    const exchange = transport === 'udp' ? exchangeUdp : overTcp;
     cancel = exchange(nameserver, query.wire, {
       onMessage(message) {
         const reply = readReply(message, query);

@@ -94,16 +94,19 @@ export async function startDnsServer(script: Script, host = '127.0.0.1'): Promis
     connection.on('close', () => connections.delete(connection));
     connection.on('error', () => connection.destroy());
     let buffered = Buffer.alloc(0);
-    connection.on('data', async (chunk) => {
+    // Each query is answered when it can be, whatever was asked before it (RFC 7766 section 6.2.1.1).
+    const answer = async (query: Buffer) => {
+      const messages = await react(query, { transport: 'tcp', port: connection.remotePort ?? 0 });
+      if (messages === 'hangup') connection.end();
+      if (typeof messages === 'string') return;
+      for (const { wire } of messages) connection.write(Buffer.concat([lengthPrefix(wire.length), wire]));
+    };
+    connection.on('data', (chunk) => {
       buffered = Buffer.concat([buffered, chunk]);
       while (buffered.length >= 2 && buffered.length >= 2 + buffered.readUInt16BE(0)) {
         const end = 2 + buffered.readUInt16BE(0);
-        const query = buffered.subarray(2, end);
+        void answer(buffered.subarray(2, end));
         buffered = buffered.subarray(end);
-        const messages = await react(query, { transport: 'tcp', port: connection.remotePort ?? 0 });
-        if (messages === 'hangup') connection.end();
-        if (typeof messages === 'string') continue;
-        for (const { wire } of messages) connection.write(Buffer.concat([lengthPrefix(wire.length), wire]));
       }
     });
   });

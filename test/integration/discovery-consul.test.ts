@@ -177,6 +177,21 @@ describe('against a Consul that is not well', () => {
     api.close();
   });
 
+  test.each([
+    [MAX_CONNECTIONS - 1, 30_000],
+    [MAX_CONNECTIONS * 8, 250],
+  ])(
+    'of %i watches none waits longer than %i ms, so that all have had their turn within 2 s',
+    async (watches, ms) => {
+      await using consul = await startScriptedConsul(saying([], 5));
+      using c1 = follow([consul.url]);
+      for (let i = 0; i < watches; i++) c1.watch(`s${i}.service.consul`);
+      const waits = () => consul.asked.flatMap(({ path }) => /wait=\w+/.exec(path) ?? []);
+      await eventually(() => expect(waits()).toHaveLength(Math.min(watches, MAX_CONNECTIONS)));
+      expect(new Set(waits())).toEqual(new Set([`wait=${ms}ms`]));
+    },
+  );
+
   test('an answer without a leader counts, and is told to be doubtful', async () => {
     await using consul = await startScriptedConsul(
       saying([entry('a', 80)], 5, { 'X-Consul-KnownLeader': 'false' }),

@@ -158,6 +158,51 @@ describe('one nameserver', () => {
     expect(ns.asked.map(({ transport }) => transport)).toEqual(['tcp']);
   });
 
+  test('is asked over one TCP connection, in which nobody waits for the answers to others', async () => {
+    let release = (_: Reaction) => {};
+    const slow = new Promise<Reaction>((resolve) => {
+      release = resolve;
+    });
+    const named = (name: string, ip: string): Reaction => ({ answers: [address(name, ip)] });
+    const ns = await nameserver(({ name }) => (name === 'slow.example.com' ? slow : named(name, '10.0.0.1')));
+    const nameservers = [{ name: 'ns1', transport: 'tcp' as const, host: '127.0.0.1', port: ns.port }];
+    const from = client([ns], { nameservers });
+    const last = ask(from, 'slow.example.com');
+    for (const name of ['a.example.com', 'b.example.com']) {
+      expect(await ask(from, name)).toMatchObject({ records: [{ name }] });
+    }
+    release(named('slow.example.com', '10.0.0.9'));
+    expect(await last).toMatchObject({ records: [{ address: '10.0.0.9' }] });
+    expect(new Set(ns.asked.map(({ port }) => port)).size).toBe(1);
+  });
+
+  test('may close a TCP connection that it has answered on: what it was not asked yet goes over another', async () => {
+    const ports = new Set<number>();
+    const ns = await nameserver(({ port, nth }) => {
+      const known = ports.has(port);
+      ports.add(port);
+      return known && nth > 1 ? 'hangup' : good;
+    });
+    const nameservers = [{ name: 'ns1', transport: 'tcp' as const, host: '127.0.0.1', port: ns.port }];
+    const from = client([ns], { nameservers, resolveRetries: 1 });
+    for (let i = 0; i < 3; i++) expect(await ask(from)).toEqual(goodReply);
+    expect(ns.asked.length).toBeGreaterThan(3);
+  });
+
+  test('that is silent on a TCP connection is asked over another one', async () => {
+    const ports = new Set<number>();
+    const ns = await nameserver(({ port }) => {
+      ports.add(port);
+      return ports.size === 1 && ns.asked.length > 1 ? 'drop' : good;
+    });
+    const nameservers = [{ name: 'ns1', transport: 'tcp' as const, host: '127.0.0.1', port: ns.port }];
+    const from = client([ns], { nameservers, resolveRetries: 1, timeoutRetry: 100 });
+    expect(await ask(from)).toEqual(goodReply);
+    await expect(ask(from)).rejects.toMatchObject({ code: 'RESOLVE_TIMEOUT' });
+    expect(await ask(from)).toEqual(goodReply);
+    expect(ports.size).toBe(2);
+  });
+
   test('is asked again when it stays silent, and may answer the first question late', async () => {
     const answers: ((reaction: Reaction) => void)[] = [];
     const ns = await nameserver(() => new Promise<Reaction>((resolve) => answers.push(resolve)));

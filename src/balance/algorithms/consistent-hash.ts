@@ -8,7 +8,7 @@ import { Turns } from './turns.ts';
 /** Points of a server per unit of weight: shares are off by about 1 / √160, 8 %. */
 const POINTS_PER_WEIGHT = 160;
 /**
- * Of one server, and of one ring: 10 MB. With more, every server gets half as many, and again: so shares stay what the
+ * Of one server, and of one ring: 8 MB. With more, every server gets half as many, and again: so shares stay what the
  * weights say, but keys move when the heaviest server comes or goes.
  */
 const MOST_POINTS = 4_096;
@@ -26,8 +26,10 @@ export class ConsistentHash implements Algorithm {
   readonly #options: Pick<HashConfig, 'key' | 'balanceFactor'>;
   readonly #load: (id: string) => number;
   readonly #turns = new Turns();
+  /** Most work has a key: turns are made when the first that has none comes. */
+  #turnsStale = false;
   #servers: readonly ServerSnapshot[] = [];
-  #ring = HashRing.EMPTY;
+  readonly #ring = new HashRing();
   #weights = 0;
   /** Work under way, by server and in all. */
   #loads = new Map<string, number>();
@@ -40,7 +42,7 @@ export class ConsistentHash implements Algorithm {
 
   rebuild(servers: readonly ServerSnapshot[]): void {
     this.#servers = servers;
-    this.#turns.rebuild(servers);
+    this.#turnsStale = true;
     this.#loads = new Map(servers.map(({ id }) => [id, this.#load(id)]));
     this.#total = 0;
     for (const load of this.#loads.values()) this.#total += load;
@@ -56,11 +58,11 @@ export class ConsistentHash implements Algorithm {
       taken.add(identity);
       return { identity, points: pointsOf(server.weight, scale) };
     });
-    this.#ring = this.#ring.with(members);
+    this.#ring.set(members);
   }
 
   pick(accept: (server: ServerSnapshot) => boolean, key?: number): ServerSnapshot | undefined {
-    if (key === undefined) return this.#turns.next(accept);
+    if (key === undefined) return this.#turn(accept);
     if (this.#options.balanceFactor === 0) return this.#next(key, accept);
     return (
       this.#next(key, (server) => this.#hasShareLeft(server) && accept(server)) ?? this.#next(key, accept)
@@ -73,6 +75,12 @@ export class ConsistentHash implements Algorithm {
     const now = this.#load(id);
     this.#loads.set(id, now);
     this.#total += now - before;
+  }
+
+  #turn(accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {
+    if (this.#turnsStale) this.#turns.rebuild(this.#servers);
+    this.#turnsStale = false;
+    return this.#turns.next(accept);
   }
 
   #next(key: number, accept: (server: ServerSnapshot) => boolean): ServerSnapshot | undefined {

@@ -1,11 +1,11 @@
 import { type Algorithm, createAlgorithm, eligible } from '../../balance/algorithms.ts';
-import type { OutlierChange } from '../../balance/outlier.ts';
 import type { ServerSnapshot } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { Clock } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
 import type { StickEntry } from '../stick/stick-table.ts';
 import { nextStickiness, type Stickiness } from '../stick/stickiness.ts';
+import type { BackendEvents } from './backend-events.ts';
 import { countAttempt, countWork } from './count.ts';
 import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
@@ -29,23 +29,6 @@ export interface Want {
   readonly bound?: string | undefined;
   /** What it is hashed by: see `request/hash-key.ts`. */
   readonly key?: number | undefined;
-}
-
-export interface BackendEvents {
-  /** A draining server holds no work any more. */
-  idle(server: ServerSnapshot): void;
-  /** Work met a fault of a server; already limited in number. */
-  trouble(server: ServerSnapshot, error: VaneError): void;
-  /** New work passes a server over from now on, or does so no more. */
-  steered(server: ServerSnapshot, change: OutlierChange): void;
-  /** Other planes are to know whose a client is. */
-  stuck?(entry: StickEntry): void;
-  /** As many errors in a row as its `observe` wants to be told of. */
-  observed(server: ServerSnapshot): void;
-  /** A server is gone while that much work was under way on it, which is being ended. */
-  cut(server: ServerSnapshot, count: number): void;
-  /** So much work on a backup is being ended, as others are up. */
-  spared(server: ServerSnapshot, count: number): void;
 }
 
 /**
@@ -75,6 +58,7 @@ export class LiveBackend implements Granter {
   #noServer = 0;
   #refusedEarly = 0;
   #drainCut = 0;
+  #keepsIdle = true;
   /** Why there is no work here any more. */
   #over: VaneError | undefined;
 
@@ -126,10 +110,15 @@ export class LiveBackend implements Granter {
     this.#serveQueue();
   }
 
-  /** Replaces the servers. What is no longer among them is gone: its work is cut. */
+  /** Replaces the servers, and their order. What is no longer among them is gone: its work is cut. */
   setServers(snapshots: readonly ServerSnapshot[]): void {
     const wanted = new Set(snapshots.map(({ id }) => id));
     const gone = [...this.#servers.keys()].filter((id) => !wanted.has(id));
+    for (const snapshot of snapshots) {
+      const live = this.#servers.get(snapshot.id) ?? this.#newServer(snapshot);
+      this.#servers.delete(snapshot.id);
+      this.#servers.set(snapshot.id, live);
+    }
     this.changeServers(snapshots, gone);
   }
 
@@ -138,7 +127,7 @@ export class LiveBackend implements Granter {
     const draining: LiveServer[] = [];
     for (const snapshot of snapshots) {
       const known = this.#servers.get(snapshot.id);
-      const live = known ?? new LiveServer(snapshot, this.#clock);
+      const live = known ?? this.#newServer(snapshot);
       // Another word has been said about it: that counts for more than what was met before.
       if (known?.snapshot.admission !== snapshot.admission) this.#steering.forget(snapshot.id);
       if (known) known.update(snapshot);
@@ -222,8 +211,9 @@ export class LiveBackend implements Granter {
     for (const server of this.#servers.values()) server.cut(reason);
   }
 
-  /** Keeps no idle connections from now on. */
+  /** Keeps no idle connections from now on, of new servers neither. */
   closeIdle(): void {
+    this.#keepsIdle = false;
     for (const server of this.#servers.values()) server.closeIdle();
   }
 
@@ -257,6 +247,12 @@ export class LiveBackend implements Granter {
       [...this.#servers.values()].map(({ snapshot }) => snapshot),
       [],
     );
+  }
+
+  #newServer(snapshot: ServerSnapshot): LiveServer {
+    const server = new LiveServer(snapshot, this.#clock);
+    if (!this.#keepsIdle) server.closeIdle();
+    return server;
   }
 
   #createAlgorithm(): Algorithm {

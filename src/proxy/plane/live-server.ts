@@ -53,14 +53,14 @@ export class LiveServer implements ServerConnections {
   #pending = 0;
   #progressAt = 0;
   #idleReported = false;
+  #keepsIdle = true;
   #removed = false;
 
   constructor(snapshot: ServerSnapshot, clock: Clock) {
     this.snapshot = snapshot;
     this.#clock = clock;
     this.#pool = this.#newPool();
-    // Nothing is kept of a server that new work does not go to, neither now nor after the answers under way.
-    if (snapshot.admission !== 'open') this.#pool.close();
+    this.#syncPool();
   }
 
   get id(): string {
@@ -108,10 +108,8 @@ export class LiveServer implements ServerConnections {
       this.#pool = this.#newPool();
     }
     this.snapshot = snapshot;
-    if (snapshot.admission === 'open') {
-      this.#idleReported = false;
-      this.#pool.reopen();
-    } else this.#pool.close();
+    if (snapshot.admission === 'open') this.#idleReported = false;
+    this.#syncPool();
   }
 
   /** True exactly once per drain, when nothing is running on it any more. */
@@ -174,8 +172,9 @@ export class LiveServer implements ServerConnections {
     for (const work of this.#running.all) work.cancel(reason);
   }
 
-  /** No connection is kept for later use from now on. */
+  /** No connection is kept for later use from now on, whatever is told of it. */
   closeIdle(): void {
+    this.#keepsIdle = false;
     this.#pool.close();
   }
 
@@ -225,6 +224,12 @@ export class LiveServer implements ServerConnections {
       idleConnections: this.#pool.size,
       usedConnections: this.#connections - this.#pool.size,
     };
+  }
+
+  /** Nothing is kept of a server that new work does not go to, neither now nor after the answers under way. */
+  #syncPool(): void {
+    if (this.#keepsIdle && this.open) this.#pool.reopen();
+    else this.#pool.close();
   }
 
   #newPool(): IdlePool {

@@ -13,10 +13,10 @@ import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
 import type { PlaneContext } from './context.ts';
 import { type DoorHost, Doors, type Opened, type OpenListener } from './doors.ts';
-import { keepRequestsYoung } from './garbage.ts';
+import { keepRequestsYoung } from './heap.ts';
 import { LiveBackend } from './live-backend.ts';
 import { type Acceptor, LiveFrontend } from './live-frontend.ts';
-import type { ToPlane } from './messages.ts';
+import type { FromPlane, ToPlane } from './messages.ts';
 import type { TlsDoor } from './tls-door.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
@@ -166,6 +166,8 @@ export class Plane implements PlaneContext, DoorHost {
       case 'teach':
         for (const [name, { stickiness }] of this.#backends) this.#stickNews?.teach(name, stickiness?.table);
         return;
+      case 'tickets':
+        return this.#doors.setTicketKey(message.key);
       case 'collect':
         return this.#channel.post({ type: 'counters', id: message.id, counters: this.#counters() });
       case 'drain':
@@ -212,25 +214,27 @@ export class Plane implements PlaneContext, DoorHost {
 
   #newBackend(config: LiveBackend['config']): LiveBackend {
     const { name: backend } = config;
-    return new LiveBackend(config, {
+    // One that was retired says nothing more: its name may be another's.
+    const say = (message: FromPlane) => {
+      if (this.#backends.get(backend) === live) this.#channel.post(message);
+    };
+    const live: LiveBackend = new LiveBackend(config, {
       clock: this.clock,
       random: this.#random,
       events: {
-        idle: ({ id: server }) => {
-          const revision = this.#revisions.get(backend) ?? 0;
-          this.#channel.post({ type: 'idle', backend, server, revision });
-        },
+        idle: ({ id: server }) =>
+          say({ type: 'idle', backend, server, revision: this.#revisions.get(backend) ?? 0 }),
         trouble: ({ id: server }, { code, message }) =>
-          this.#channel.post({ type: 'trouble', backend, server, code, message }),
-        steered: ({ id: server }, { change, cause, why, forMs }) => {
-          const out = change === 'ejected';
-          this.#channel.post({ type: 'steered', backend, server, out, cause, why, forMs });
+          say({ type: 'trouble', backend, server, code, message }),
+        steered: ({ id: server }, { change, cause, why, forMs }) =>
+          say({ type: 'steered', backend, server, out: change === 'ejected', cause, why, forMs }),
+        stuck: (entry) => {
+          if (this.#backends.get(backend) === live) this.#stickNews?.add(backend, entry);
         },
-        stuck: (entry) => this.#stickNews?.add(backend, entry),
         observed: ({ id: server, observe }) => {
           if (!observe) return;
           const { limit: errors, onError } = observe;
-          this.#channel.post({ type: 'observed', backend, server, errors, onError });
+          say({ type: 'observed', backend, server, errors, onError });
         },
         spared: ({ name: server }, cut) => {
           this.log.info(
@@ -244,6 +248,7 @@ export class Plane implements PlaneContext, DoorHost {
         },
       },
     });
+    return live;
   }
 
   #setFrontends({ frontends }: ConfigMessage): void {

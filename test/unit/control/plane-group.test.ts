@@ -207,6 +207,24 @@ describe('a worker that dies', () => {
     expect(at(1).told('config')).toHaveLength(1);
   });
 
+  test('has the key of TLS sessions that the others have, before it takes a connection', async () => {
+    const { tell, at, clock } = await setUp();
+    const [first, second] = [new Uint8Array(48), new Uint8Array(48).fill(1)];
+    await tell({ type: 'tickets', key: first });
+    await tell(config());
+    await tell({ type: 'tickets', key: second });
+    at(0).die();
+    await clock.advanceAsync(1_000);
+    expect(
+      at(1)
+        .told('tickets')
+        .map(({ key }) => key),
+    ).toEqual([first, second]);
+    const said = at(2).sent.flatMap((message) => (message.type === 'plane' ? message.message.type : []));
+    expect(said.filter((type) => type === 'tickets' || type === 'config')).toEqual(['tickets', 'config']);
+    expect(at(2).told('tickets')).toMatchObject([{ key: second }]);
+  });
+
   test('that says nothing for long is ended', async () => {
     const { at, clock, lines } = await setUp();
     at(0).mute.add('collect');

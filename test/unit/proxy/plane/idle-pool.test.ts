@@ -261,6 +261,22 @@ describe('the connections of a live server', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('are kept no more once that is said, whatever is told of the server afterwards', async () => {
+    const one = live();
+    const a = await one.connect(1_000, signal());
+    opened.push(a);
+    one.closeIdle();
+    one.update({ ...one.snapshot, weight: 9 });
+    one.update({ ...one.snapshot, sendProxy: 'v1' });
+    one.update({ ...one.snapshot, sendProxy: undefined });
+    const b = await one.connect(1_000, signal());
+    opened.push(b);
+    one.giveBack(a);
+    one.giveBack(b);
+    expect([a.destroyed, b.destroyed]).toEqual([true, true]);
+    expect(clock.pending).toBe(0);
+  });
+
   test('that failed are not', async () => {
     const abort = new AbortController();
     const one = live();
