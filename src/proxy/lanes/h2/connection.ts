@@ -214,9 +214,9 @@ export class H2Connection implements Member {
   }
 
   /** What came is no HTTP/2, or too much of it. Node has said so to the client, and ends the connection. */
-  #broke(error: Error): void {
-    // What is under way is told of as it ends.
-    if (this.#streams > 0 || this.#closing) return;
+  #broke(error: Error & { readonly code?: string }): void {
+    // What is under way is told of as it ends; a client that goes between two requests has done nothing wrong.
+    if (this.#streams > 0 || this.#closing || !error.code?.startsWith('ERR_HTTP2_')) return;
     this.#closing = true;
     this.#tell(new VaneError('REQUEST_INVALID', `no HTTP/2: ${messageOf(error)}`));
   }
