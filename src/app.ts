@@ -251,6 +251,7 @@ export class App {
     const datacenters = new Datacenters(others);
     await this.#lifecycle.start(datacenters);
     this.#datacenters = datacenters;
+    const names = new DatacenterNames({ datacenters, clock, log });
     const slots = this.#slots;
     const checks = new LocalChecks({ registry, scriptChecks, dockerHost, clock, log, slots });
     await this.#lifecycle.start(checks);
@@ -282,12 +283,12 @@ export class App {
         log,
         clock,
         options,
-        datacenters: new DatacenterNames({ datacenters, clock, log }),
+        datacenters: names,
       });
       await this.#lifecycle.start(this.#dns);
       log.info({ host: config.dns.host, port: this.#dns.port }, 'consul dns listens');
     }
-    return registryResolver(registry.catalog, domain, warningsFail);
+    return registryResolver(registry.catalog, domain, warningsFail, names);
   }
 
   /** They stop after frontends have: who is served there may need them. */

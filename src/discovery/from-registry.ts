@@ -1,5 +1,6 @@
 import { VaneError } from '../core/errors.ts';
-import { hasTag, parseName } from '../dns/names.ts';
+import { datacenterIn, hasTag, parseName } from '../dns/names.ts';
+import type { OtherDatacenters } from '../dns/other-datacenters.ts';
 import type { CatalogReader, ServiceEntry } from '../registry/reader.ts';
 import type { Resolution, Resolver } from './resolution.ts';
 import { type Found, resolution, server, serviceInstance } from './service-instance.ts';
@@ -14,18 +15,27 @@ const NOBODY: Resolution = { ok: true, endpoints: [], excluded: [] };
  *
  * @param domain the zone, without a trailing dot: `consul`
  * @param warningsFail warnings are left out, too
+ * @param others asked for names of their datacenters, of which only the interval tells what is new
  */
 export function registryResolver(
   catalog: CatalogReader,
   domain: string,
   warningsFail: boolean = false,
+  others?: OtherDatacenters,
 ): Resolver {
   const parse = (name: string) =>
     parseName(name, { domain, datacenter: catalog.datacenter }, name.startsWith('_'));
   const instances = new Instances(catalog, warningsFail);
+  const elsewhere = (name: string) => {
+    const datacenter = datacenterIn(name, { domain }, name.startsWith('_'));
+    const isOther = datacenter !== undefined && datacenter !== catalog.datacenter.toLowerCase();
+    return isOther && others?.has(datacenter) ? { datacenter, others } : undefined;
+  };
   return {
     id: 'builtin',
     async resolve(name, port) {
+      const other = elsewhere(name);
+      if (other) return resolveElsewhere(name, port, { ...other, domain, warningsFail });
       const asked = parse(name);
       switch (asked.kind) {
         case 'service':
@@ -50,6 +60,34 @@ function resolveNode(catalog: CatalogReader, node: string, port: number | undefi
   const known = catalog.node(node).value?.node;
   const found = known && server(known.node, known.address, port ?? 0, 1);
   return resolution(found ? [found] : []);
+}
+
+/** Another datacenter that is away and has not been heard yet is no answer: what was known stays. */
+async function resolveElsewhere(
+  name: string,
+  port: number | undefined,
+  where: {
+    readonly datacenter: string;
+    readonly others: OtherDatacenters;
+    readonly domain: string;
+    readonly warningsFail: boolean;
+  },
+): Promise<Resolution> {
+  const { datacenter, others, domain, warningsFail } = where;
+  const asked = parseName(name, { domain, datacenter }, name.startsWith('_'));
+  if (asked.kind !== 'service' && asked.kind !== 'node' && asked.kind !== 'query') {
+    return { ok: false, error: notInRegistry(name, domain, datacenter) };
+  }
+  const told = await others.ask(datacenter, asked);
+  if (!told) {
+    const error = new VaneError('RESOLVE_FAILED', `datacenter ${datacenter} cannot be asked for ${name}`);
+    return { ok: false, error };
+  }
+  const { entries, node } = told;
+  if (asked.kind === 'node') return resolution(node ? [server(node.node, node.address, port ?? 0, 1)] : []);
+  const tag = asked.kind === 'service' ? asked.tag : undefined;
+  const tagged = tag === undefined ? entries : entries.filter((one) => hasTag(one.instance.tags, tag));
+  return resolution(tagged.map((entry) => serviceInstance(entry, port, warningsFail)));
 }
 
 /**

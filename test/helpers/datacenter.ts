@@ -32,11 +32,13 @@ export interface DatacenterAnswer {
 /**
  * @param registry further keys of `registry`, in flow style
  * @param port of its HTTP API; 0: any
+ * @param sections further ones
  */
 export async function startDatacenter(
   datacenter: string,
   registry = '',
   port = 0,
+  sections = '',
 ): Promise<DatacenterUnderTest> {
   const read = (keys: string) =>
     parseConfig(
@@ -47,6 +49,7 @@ export async function startDatacenter(
             `global: { node: "lb-${datacenter}", datacenter: ${datacenter}, hard-stop-after: 2s,`,
             '  stats: { bind: "127.0.0.1:0" } }',
             `registry: { http: "127.0.0.1:${port}", dns: "127.0.0.1:0", ${keys} }`,
+            sections,
           ].join('\n'),
         },
       ],
@@ -108,8 +111,8 @@ async function ask(port: number, name: string, type: RecordType, payload: number
 /** Starts datacenters for one test file, and stops what is left of them after each test. */
 export function datacentersOfTest() {
   const cleanups: (() => unknown)[] = [];
-  const start = async (datacenter: string, registry = '', port = 0) => {
-    const one = await startDatacenter(datacenter, registry, port);
+  const start = async (datacenter: string, registry = '', port = 0, sections = '') => {
+    const one = await startDatacenter(datacenter, registry, port, sections);
     cleanups.push(() => one.stop());
     return one;
   };
