@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Failure, meet, recordFailure, startProxies } from '../../helpers/drill-failures.ts';
 import { FaultyInstances } from '../../helpers/drill-faulty-instances.ts';
+import { figure } from '../../helpers/drill-figures.ts';
 import { problems } from '../../helpers/drill-load.ts';
 import { IS_LONG } from '../../helpers/drill-proxies.ts';
 
@@ -63,6 +64,13 @@ describe('one of three instances', () => {
       },
     });
     expect(problems(vane.answered.filter(({ method }) => method === 'GET'))).toEqual({});
+    // What was under way there, and one of each connection.
+    figure(
+      'failing',
+      'requests that a hung instance stalled',
+      vane.stalled,
+      `${connections} and those under way`,
+    );
     // At 80 requests a second a third goes there, for about as long as it takes to be noticed.
     expect(vane.stalled).toBeLessThanOrEqual(connections + PER_SECOND);
   }, 60_000);
