@@ -21,10 +21,42 @@ export const vaneWithTwoWorkers: Peer = {
   prepare: (task, place) => prepared(task, place, 2),
 };
 
-function prepared(task: Task, place: Place, workers: number): ReturnType<Peer['prepare']> {
+/** All that keeps requests from servers in trouble is in use, and nothing is in trouble. */
+export const guardedVane: Peer = {
+  name: 'vane-guarded',
+  title: 'Vane, guarded',
+  missing: () => undefined,
+  version: () => undefined,
+  prepare: (task, place) => prepared(task, place, 0, GUARDS),
+};
+
+/** Checks, retries with bodies kept for them, queues, and what passes servers over. */
+const GUARDS: Guards = {
+  defaults: {
+    'retry-on': 'all-retryable-errors',
+    outlier: 'errors 5 time 30s max 10%',
+    'max-connections': 7000,
+    maxqueue: 1000,
+  },
+  server: { check: 'inter 2s', maxconn: 2000, minconn: 500, observe: 'layer7', 'error-limit': 10 },
+};
+
+interface Guards {
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly server: Readonly<Record<string, unknown>>;
+}
+
+const NO_GUARDS: Guards = { defaults: {}, server: {} };
+
+function prepared(
+  task: Task,
+  place: Place,
+  workers: number,
+  guards = NO_GUARDS,
+): ReturnType<Peer['prepare']> {
   const file = `${place.folder}/vane.yaml`;
   // JSON is YAML.
-  writeFileSync(file, JSON.stringify(configuration(task, place, workers)));
+  writeFileSync(file, JSON.stringify(configuration(task, place, workers, guards)));
   const command = {
     program: place.node,
     args: [`${ROOT}src/bin/vane.mjs`, 'run', '-f', file],
@@ -33,7 +65,7 @@ function prepared(task: Task, place: Place, workers: number): ReturnType<Peer['p
   return { command, control: { kind: 'registry', port: place.controlPort } };
 }
 
-function configuration(task: Task, place: Place, workers: number): unknown {
+function configuration(task: Task, place: Place, workers: number, guards: Guards): unknown {
   if (task.mode === 'dns') {
     return {
       global: { log: { level: 'warn' }, stats: { bind: `127.0.0.1:${place.metricsPort}` } },
@@ -55,9 +87,10 @@ function configuration(task: Task, place: Place, workers: number): unknown {
     defaults: {
       mode: task.mode,
       timeout: { client: '60s', server: '60s', 'http-keep-alive': '60s' },
+      ...guards.defaults,
     },
     frontends: { www: { bind: `127.0.0.1:${place.port}${tls}`, option, ...routing(task) } },
-    backends: backends(task),
+    backends: backends(task, guards),
   };
 }
 
@@ -67,8 +100,8 @@ function routing({ routes }: Task): Record<string, unknown> {
   return { use_backend: rules, default_backend: 'b0' };
 }
 
-function backends(task: Task): Record<string, unknown> {
-  const addresses = task.servers.map((address) => ({ address }));
+function backends(task: Task, { server }: Guards): Record<string, unknown> {
+  const addresses = task.servers.map((address) => ({ address, ...server }));
   const named = [{ domain: 'web.service.consul', drain: '1s' }];
   const changing = task.changes ? changingBackend(task) : undefined;
   const names = Array.from({ length: task.routes?.backends ?? 1 }, (_, i) => `b${i}`);

@@ -29,6 +29,9 @@ const BARS: readonly Bar[] = [
   more('keep-alive', 'Keep-alive GET: requests per CPU-second to HAProxy', 0.75),
   more('keep-alive', 'Keep-alive GET: requests per CPU-second to http-proxy-3', 6, 'http-proxy-3'),
   more('new-connections', 'New connection per request: to HAProxy', 0.5),
+  guarded('keep-alive', 'Keep-alive GET'),
+  guarded('new-connections', 'New connection per request'),
+  guarded('post', 'POST of 4 KB'),
   more('download', 'Download of 10 MB: to HAProxy', 0.75),
   more('upload', 'Upload of 10 MB: to HAProxy', 0.75),
   more('tcp-relay', 'TCP relay: to HAProxy', 0.8),
@@ -79,6 +82,13 @@ export function verdicts(outcomes: readonly Outcome[]): Verdict[] {
     const figure = `${found.median.toFixed(2)}${bar.unit}`;
     return { text: bar.text, bar: limit, figure, verdict: reached ? 'pass' : 'FAIL' };
   });
+}
+
+/** Checks, retries and queues cost next to nothing while nothing fails. */
+function guarded(scenario: string, title: string): Bar {
+  const figure = (outcome: Outcome) => ratio(outcome, 'vane-guarded', 'vane', 'perCpuSecond');
+  const text = `${title}: with checks, retries and queues, to without`;
+  return { scenario, text, limit: 0.95, at: 'least', unit: '×', figure };
 }
 
 function more(scenario: string, text: string, limit: number, base = 'haproxy'): Bar {

@@ -30,7 +30,7 @@ export const keepAlive = byWrk(KEEP_ALIVE, {
   name: 'keep-alive',
   title: 'Keep-alive GET',
   how: '64 connections, one GET after the other on each, 36 bytes in the answer.',
-  peers: [...SERVERS, 'http-proxy-3', 'fastify-http-proxy', 'node-relay'],
+  peers: [...SERVERS, 'vane-guarded', 'http-proxy-3', 'fastify-http-proxy', 'node-relay'],
   quickPeers: [...SERVERS, 'http-proxy-3', 'fastify-http-proxy', 'node-relay'],
 });
 
@@ -50,7 +50,7 @@ export const newConnections = byWrk(
     name: 'new-connections',
     title: 'New connection per request',
     how: '64 clients that open a connection for each GET. Connections to the origin stay open.',
-    peers: [...SERVERS, 'http-proxy-3', 'fastify-http-proxy'],
+    peers: [...SERVERS, 'vane-guarded', 'http-proxy-3', 'fastify-http-proxy'],
   },
 );
 
@@ -60,7 +60,7 @@ export const post = byWrk(
     name: 'post',
     title: 'POST of 4 KB',
     how: '64 connections, one POST with 4,096 bytes after the other on each.',
-    peers: [...SERVERS, 'http-proxy-3'],
+    peers: [...SERVERS, 'vane-guarded', 'http-proxy-3'],
     task: (origin) => ({ mode: 'http', servers: origin.thorough.slice(0, 1) }),
   },
 );
