@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { CatalogReader } from './reader.ts';
 import type { Effect } from './tables.ts';
 
 /** Consul's `structs.MaxLockDelay`, ms. */
@@ -27,6 +28,18 @@ export class LockDelays {
         const delay = delays.get(effect.before.session) ?? 0;
         if (delay > 0) this.#delay(effect.before.key, Math.min(delay, LONGEST_MS));
       }
+    }
+  }
+
+  /** Everything in the catalog is replaced, as nobody was heard for a while: locks of sessions that ended meanwhile. */
+  replaced(catalog: Pick<CatalogReader, 'sessions' | 'kv'>, replace: () => void): void {
+    const held = catalog.sessions
+      .all()
+      .value.map(({ id, lockDelay }) => ({ id, lockDelay, keys: catalog.kv.heldBy(id) }));
+    replace();
+    for (const { id, lockDelay, keys } of held) {
+      if (lockDelay <= 0 || catalog.sessions.get(id).value) continue;
+      for (const key of keys) this.#delay(key, Math.min(lockDelay, LONGEST_MS));
     }
   }
 

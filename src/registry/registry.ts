@@ -318,7 +318,7 @@ export class Registry implements RegistryCommands, Part {
 
   /** What was missed, or had taken effect here alone, is as everybody has it. */
   #reset(snapshot: StoreSnapshot): void {
-    this.#catalog.reset(snapshot);
+    this.#lockDelays.replaced(this.#catalog, () => this.#catalog.reset(snapshot));
     this.sessions.restore();
   }
 
