@@ -8,13 +8,14 @@ import type { ServerCheckTarget } from '../health/server-check.ts';
 export function checkTarget(
   backend: BackendConfig,
   { id, snapshot }: Member,
-  { check, probeFirst }: ServerSource,
+  { check, probeFirst, observe }: ServerSource,
 ): ServerCheckTarget | undefined {
   if (!check) return undefined;
   const { address, port } = snapshot;
   const { httpchk, dialogue, timeout } = backend;
+  const full = `${backend.name}/${id}`;
   return {
-    id: `${backend.name}/${id}`,
+    id: full,
     address,
     port,
     check,
@@ -25,6 +26,7 @@ export function checkTarget(
     ...(snapshot.sendProxy && isWhereWorkGoes(check) ? { sendProxy: snapshot.sendProxy } : {}),
     timeout: timeout.check,
     connectTimeout: timeout.connect,
+    ...(observe ? { observed: full } : {}),
     ...(probeFirst ? { probeFirst } : {}),
   };
 }

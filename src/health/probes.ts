@@ -5,6 +5,7 @@ import { httpProbe } from './http.ts';
 import { DEFAULT_OUTPUT_MAX_SIZE } from './output.ts';
 import type { Probe } from './probe.ts';
 import { scriptProbe } from './script.ts';
+import { SLOT_FOR_MS } from './slots.ts';
 import { tcpProbe } from './tcp.ts';
 import { udpProbe } from './udp.ts';
 
@@ -21,23 +22,26 @@ const DEFAULT_TIMEOUT = {
   docker: 30_000,
 };
 
-/** The probe for each kind, and how long a run of it may take. `dockerHost` is where Docker checks are run. */
+/**
+ * The probe for each kind, how long a run of it may take, and how long of that it counts as work of this machine.
+ * `dockerHost` is where Docker checks are run.
+ */
 export function probeFor(
   kind: ProbedKind,
   definition: CheckDefinition,
   dockerHost: string,
-): { probe: Probe; timeout: number } {
+): { probe: Probe; timeout: number; slotFor?: number } {
   const timeout = definition.timeout || DEFAULT_TIMEOUT[kind.kind];
   const outputMaxSize = definition.outputMaxSize || DEFAULT_OUTPUT_MAX_SIZE;
   switch (kind.kind) {
     case 'http':
-      return { probe: httpProbe(kind, outputMaxSize), timeout };
+      return { probe: httpProbe(kind, outputMaxSize), timeout, slotFor: SLOT_FOR_MS };
     case 'tcp':
-      return { probe: tcpProbe(kind.address), timeout };
+      return { probe: tcpProbe(kind.address), timeout, slotFor: SLOT_FOR_MS };
     case 'udp':
-      return { probe: udpProbe(kind.address), timeout };
+      return { probe: udpProbe(kind.address), timeout, slotFor: SLOT_FOR_MS };
     case 'grpc':
-      return { probe: grpcProbe(kind), timeout };
+      return { probe: grpcProbe(kind), timeout, slotFor: SLOT_FOR_MS };
     case 'script':
       return { probe: scriptProbe(kind, { timeout, outputMaxSize }), timeout };
     case 'docker':

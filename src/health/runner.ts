@@ -16,6 +16,11 @@ export interface RunnerOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly slots: Slots;
+  /**
+   * A run that has taken this long only waits for somebody else, and gives its slot to another: those that hang must not
+   * keep the others from being checked. Default: it keeps its slot to its end.
+   */
+  readonly slotFor?: number;
   /** Hears every result of a run that was not cut short by {@link Runner.stop}; must not throw. */
   readonly onResult: (result: ProbeResult, durationMs: number) => void;
 }
@@ -27,6 +32,8 @@ export class Runner {
   #cancelNext: Cancel = () => {};
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
   #again = false;
+  /** Its next run comes as soon as the clock and the slots allow. */
+  #due = false;
   #stopped = false;
 
   constructor(options: RunnerOptions) {
@@ -41,7 +48,7 @@ export class Runner {
   runNow(): void {
     if (this.#stopped) return;
     if (this.#running) this.#again = true;
-    else this.#scheduleIn(0);
+    else if (!this.#due) this.#scheduleIn(0);
   }
 
   /** No result is reported any more. Resolves when a run under way has ended; calling it again does nothing more. */
@@ -55,12 +62,24 @@ export class Runner {
   #scheduleIn(ms: number): void {
     const { clock, slots } = this.#options;
     this.#cancelNext();
+    this.#due = ms === 0;
     this.#cancelNext = clock.after(ms, () => {
+      this.#due = true;
       this.#cancelNext = slots.take((release) => {
+        this.#due = false;
         const abort = new AbortController();
-        this.#running = { abort, ended: this.#run(abort).finally(release) };
+        this.#running = { abort, ended: this.#holding(release, this.#run(abort)) };
       });
     });
+  }
+
+  /** Gives the slot back at the end of a run, or once it has held it for long. */
+  async #holding(release: () => void, run: Promise<void>): Promise<void> {
+    const { clock, slotFor } = this.#options;
+    const cancel = slotFor === undefined ? () => {} : clock.after(slotFor, release);
+    await run;
+    cancel();
+    release();
   }
 
   async #run(abort: AbortController): Promise<void> {

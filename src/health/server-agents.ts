@@ -9,7 +9,7 @@ import { dialogueProbe } from './dialogue.ts';
 import type { ProbeResult } from './probe.ts';
 import { Runner } from './runner.ts';
 import { type SharedCheck, SharedChecks } from './shared-checks.ts';
-import type { Slots } from './slots.ts';
+import { SLOT_FOR_MS, type Slots } from './slots.ts';
 
 /** One server whose agent is to be asked. */
 export interface ServerAgentTarget {
@@ -115,6 +115,7 @@ class AgentCheck implements SharedCheck<ServerAgentFacts> {
       clock: options.clock,
       random: options.random,
       slots: options.slots,
+      slotFor: SLOT_FOR_MS,
       onResult: (result, durationMs) => this.#take(result, durationMs),
     });
   }

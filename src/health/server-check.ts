@@ -9,7 +9,7 @@ import { httpchkProbe } from './httpchk.ts';
 import { ownProxyHead } from './open-connection.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 import { Runner } from './runner.ts';
-import type { Slots } from './slots.ts';
+import { SLOT_FOR_MS, type Slots } from './slots.ts';
 import { RiseFall, type RiseFallStart } from './threshold.ts';
 
 /** One server that the load balancer itself is to check. */
@@ -33,6 +33,8 @@ export interface ServerCheckTarget {
   readonly timeout: number | undefined;
   /** For the connection to open, beside `timeout`, ms: `timeout connect`, or `inter` where that is shorter. */
   readonly connectTimeout?: number | undefined;
+  /** The id whose traffic has a say in its health, so that none but those that track it share this check. */
+  readonly observed?: string | undefined;
   /** It is down until its first good check. */
   readonly probeFirst?: boolean | undefined;
 }
@@ -134,6 +136,7 @@ export class ServerCheck {
       clock: options.clock,
       random: options.random,
       slots: options.slots,
+      slotFor: SLOT_FOR_MS,
       onResult: (result, durationMs) => this.#take(result, durationMs),
     });
   }

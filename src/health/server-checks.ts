@@ -113,6 +113,7 @@ function isSame(a: ServerCheckTarget, b: ServerCheckTarget): boolean {
     a.timeout === b.timeout &&
     a.connectTimeout === b.connectTimeout &&
     a.probeFirst === b.probeFirst &&
+    a.observed === b.observed &&
     a.sendProxy === b.sendProxy &&
     sameTls(a.tls, b.tls)
   );
@@ -123,15 +124,29 @@ function isSameServer(a: ServerCheckTarget, b: ServerCheckTarget): boolean {
   return a.address === b.address && a.port === b.port;
 }
 
-/** Targets with the same key have the same results. */
+/**
+ * Targets with the same key have the same results. What the traffic of a server tells is of its own backend only, as in
+ * HAProxy: where that counts its check is shared with nobody.
+ */
 function checkKey(target: ServerCheckTarget): string {
-  const { address, port, check, httpchk, dialogue, tls, sendProxy, timeout, connectTimeout, probeFirst } =
-    target;
+  const {
+    observed,
+    address,
+    port,
+    check,
+    httpchk,
+    dialogue,
+    tls,
+    sendProxy,
+    timeout,
+    connectTimeout,
+    probeFirst,
+  } = target;
   const { inter, fastinter, downinter, fall, rise } = check;
   const at = [check.addr ?? address, check.port ?? port];
   const how = [httpchk ?? null, dialogue ?? null, tls ?? null, sendProxy ?? null];
   const when = [inter, fastinter ?? null, downinter ?? null, fall, rise, timeout ?? null];
   // Only where there is a time for the answer does that for the connection count.
   if (timeout !== undefined) when.push(connectTimeout ?? null);
-  return JSON.stringify([at, how, when, probeFirst === true]);
+  return JSON.stringify([at, how, when, probeFirst === true, observed ?? null]);
 }

@@ -1,6 +1,12 @@
 import type { Cancel } from '../core/clock.ts';
 
-/** Bounds how many checks run at once, first come, first served: no check can starve another. */
+/**
+ * A check over the network is at work for this long, ms; after that it waits for a server that hangs, which costs no more
+ * than an open connection, and only as many of those as there are checks.
+ */
+export const SLOT_FOR_MS = 100;
+
+/** Bounds how many checks are at work at once, first come, first served: no check can starve another. */
 export class Slots {
   #free: number;
   readonly #waiting = new Set<() => void>();

@@ -143,6 +143,70 @@ describe('Runner', () => {
   });
 });
 
+describe('a run that is asked for again and again', () => {
+  test('comes all the same', async () => {
+    const { clock, runner, starts } = setUp({ takes: 10, random: () => 0.5 });
+    runner.start();
+    for (let i = 0; i < 50; i++) {
+      runner.runNow();
+      if (i % 2 === 1) await clock.advanceAsync(1);
+    }
+    expect(starts.slice(0, 2)).toEqual([0, 10]);
+    await runner.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('keeps its place among those that wait for a slot', async () => {
+    const slots = new Slots(1);
+    let release = () => {};
+    slots.take((done) => {
+      release = done;
+    });
+    const order: string[] = [];
+    const { clock, runner, starts } = setUp({ slots, random: () => 0 });
+    runner.start();
+    await clock.advanceAsync(0);
+    slots.take((done) => {
+      order.push(`${starts.length} run before`);
+      done();
+    });
+    runner.runNow();
+    await clock.advanceAsync(1);
+    release();
+    await clock.advanceAsync(1);
+    expect(order).toEqual(['1 run before']);
+    await runner.stop();
+    expect(clock.pending).toBe(0);
+    expect(slots.waiting).toBe(0);
+  });
+});
+
+describe('runs that hang', () => {
+  test('hold a slot for a while only, so that others are run in time', async () => {
+    const clock = new FakeClock();
+    const slots = new Slots(2);
+    const starts: number[] = [];
+    const common = { interval: 1000, firstWithin: 0, clock, random: () => 0, slots, onResult: () => {} };
+    const hanging = Array.from({ length: 10 }, () => {
+      const { probe } = timedProbe(clock, () => 60_000);
+      return new Runner({ ...common, probe, timeout: 20_000, slotFor: 100 });
+    });
+    const well = new Runner({
+      ...common,
+      probe: timedProbe(clock, () => 0).probe,
+      timeout: 500,
+      onResult: () => starts.push(clock.now()),
+    });
+    for (const runner of [...hanging, well]) runner.start();
+    await clock.advanceAsync(5_600);
+    // Five turns of two that hang come first.
+    expect(starts).toEqual([500, 1500, 2500, 3500, 4500, 5500]);
+    await Promise.all([...hanging, well].map((runner) => runner.stop()));
+    expect(clock.pending).toBe(0);
+    expect(slots.waiting).toBe(0);
+  });
+});
+
 describe('Slots', () => {
   test('bound all runners together and serve them in the order they came', async () => {
     const clock = new FakeClock();

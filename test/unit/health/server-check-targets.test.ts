@@ -37,3 +37,16 @@ test('an owner cannot take away the targets of another', async () => {
   await checks.stop(0);
   expect(clock.pending).toBe(0);
 });
+
+test('what the traffic of one backend meets takes the server down for that backend and who tracks it, not for others', async () => {
+  const { clock, checks } = setUp();
+  const observed = 'web/a';
+  checks.set('web', [{ ...target('a'), observed }]);
+  checks.set('api', [{ ...target('a'), id: 'api/a' }]);
+  checks.set('tracking', [{ ...target('a'), id: 'tracking/a', observed }]);
+  checks.observed('web/a', 'mark-down', '10 errors in a row');
+  const up = (id: string) => checks.state(id)?.up;
+  expect([up('web/a'), up('tracking/a'), up('api/a')]).toEqual([false, false, true]);
+  await checks.stop(0);
+  expect(clock.pending).toBe(0);
+});
