@@ -6,6 +6,7 @@ import { populate } from './populate.ts';
 import { megabytes, type Part } from './result.ts';
 import { type Site, TARGET_ADDRESSES } from './site.ts';
 import { type Place, startVane } from './vane-process.ts';
+import { park, WATCHERS } from './watchers.ts';
 
 /** Longer than the interval: until then each check has run at least once, and most have changed their status. */
 const SETTLING_SECONDS = 15;
@@ -28,15 +29,19 @@ export async function checks(place: Place, site: Site): Promise<Part> {
     progress(`checks: ${SETTLING_SECONDS} s until all have run`);
     await sleep(SETTLING_SECONDS * 1000);
     const settling = await vane.gauge();
+    progress(`checks: ${WATCHERS} blocking queries`);
+    const watchers = await park(vane.port, (watcher) => watcher % site.services);
+    await vane.gauge();
     progress(`checks: watching for ${seconds} s`);
     await sleep(seconds * 1000);
     const found = await vane.gauge('alive');
     const passing = await passingOf(vane.port);
+    for (const watcher of watchers) watcher.close();
     const all = site.services * site.instances;
     return {
       name: 'checks',
       title: `${site.services} services of ${site.instances} instances, each with a check every 10 s`,
-      how: 'Half of the checks are HTTP, half TCP, against listeners on 50 loopback addresses; the registry is in SQLite.',
+      how: `Half of the checks are HTTP, half TCP, against listeners on 50 loopback addresses; the registry is in SQLite. ${WATCHERS} blocking queries wait meanwhile, each on a connection of its own, spread over all services.`,
       figures: [
         {
           name: 'Checks that pass',

@@ -5,7 +5,7 @@ import { type Part, percentile } from './result.ts';
 import { registrationOf, type Site, serviceOf } from './site.ts';
 import { type Place, startVane, type VaneProcess } from './vane-process.ts';
 
-const WATCHERS = 2_000;
+export const WATCHERS = 2_000;
 /** Of each kind; the first few warm up and are not counted. */
 const CHANGES = 60;
 const WARM_UP = 10;
@@ -72,11 +72,7 @@ export async function watchers(place: Place, site: Site): Promise<Part> {
 
 async function watch(vane: VaneProcess, serviceFor: (watcher: number) => number, site: Site) {
   const change = await Connection.open(vane.port);
-  const clients: Client[] = [];
-  for (let i = 0; i < WATCHERS; i++) {
-    clients.push(new Client(await Connection.open(vane.port), serviceFor(i)));
-  }
-  await Promise.all(clients.map((client) => client.park()));
+  const clients = await park(vane.port, serviceFor);
   await sleep(1_000);
   const { rssBytes } = await vane.gauge();
   const last: number[] = [];
@@ -104,8 +100,19 @@ async function watch(vane: VaneProcess, serviceFor: (watcher: number) => number,
   return { woken, rssBytes };
 }
 
+/** All watchers, each on a connection of its own; resolves once they wait. */
+export async function park(
+  port: number,
+  serviceFor: (watcher: number) => number,
+): Promise<readonly Watcher[]> {
+  const watchers: Watcher[] = [];
+  for (let i = 0; i < WATCHERS; i++) watchers.push(new Watcher(await Connection.open(port), serviceFor(i)));
+  await Promise.all(watchers.map((watcher) => watcher.park()));
+  return watchers;
+}
+
 /** Waits again as soon as it has been answered. */
-class Client {
+class Watcher {
   readonly service: number;
   readonly #connection: Connection;
   #index = 0;

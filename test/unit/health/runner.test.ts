@@ -145,13 +145,21 @@ describe('Runner', () => {
 
 describe('a run that is asked for again and again', () => {
   test('comes all the same', async () => {
-    const { clock, runner, starts } = setUp({ takes: 10, random: () => 0.5 });
+    const clock = new FakeClock();
+    // As with real timers, nothing comes sooner than in a millisecond.
+    const slow = {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      after: (ms: number, fn: () => void) => clock.after(Math.max(1, ms), fn),
+    };
+    const { probe, starts } = timedProbe(clock, () => 0);
+    const { runner } = setUp({ clock: slow, probe, random: () => 0.5 });
     runner.start();
     for (let i = 0; i < 50; i++) {
       runner.runNow();
-      if (i % 2 === 1) await clock.advanceAsync(1);
+      await clock.advanceAsync(0.5);
     }
-    expect(starts.slice(0, 2)).toEqual([0, 10]);
+    expect(starts.length).toBeGreaterThan(10);
     await runner.stop();
     expect(clock.pending).toBe(0);
   });
