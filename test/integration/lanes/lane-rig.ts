@@ -63,6 +63,8 @@ export class RigHost implements LaneHost {
   /** Bytes kept of a request's body; statuses for which another attempt is made. */
   keepBody = 0;
   unwanted: readonly number[] = [];
+  /** What becomes of the fields of an answer; undefined: they stay as they are. */
+  edit: Attempt['edit'];
 
   constructor(connections: ServerConnections, port: number) {
     this.connections = connections;
@@ -105,6 +107,7 @@ export class RigHost implements LaneHost {
       cancel: undefined,
       closeAfter: this.closeAfter,
       keepBody: this.keepBody,
+      edit: this.edit,
       answered: (status, replayable) => replayable && this.unwanted.includes(status),
       ended: resolve,
     };

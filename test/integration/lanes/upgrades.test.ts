@@ -79,6 +79,16 @@ describeLanes('upgrades to WebSocket', (kind) => {
     expect(host.aborts).toEqual([]);
   });
 
+  test('what an answer is given for its client, a cookie for one, goes out with a 101 too', async () => {
+    const { client, origin, host } = await startRig(kind);
+    origin.answers(SWITCH);
+    host.edit = (headers) => [...headers, 'Set-Cookie', 'SRV=a; path=/'];
+    const c = await client();
+    c.send(HANDSHAKE);
+    const edited = SWITCH.replace(/\r\n\r\n$/, '\r\nSet-Cookie: SRV=a; path=/\r\n\r\n');
+    await eventually(() => expect(c.received).toBe(edited));
+  });
+
   test('behind pipelined requests', async () => {
     const { client, origin } = await startRig(kind);
     origin.onRequest = ({ send }, { line }) =>

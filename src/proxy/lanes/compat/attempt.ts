@@ -236,7 +236,8 @@ export class ServerAttempt {
     const { socket: server } = line;
     const idle = this.#attempt.timeout.tunnel;
     const { socket: client, first: fromClient } = upgradable;
-    this.#tunnel = openTunnel({ client, server, message, fromClient, fromServer, clock, idle });
+    const headers = this.#attempt.edit?.(message.rawHeaders) ?? message.rawHeaders;
+    this.#tunnel = openTunnel({ client, server, message, headers, fromClient, fromServer, clock, idle });
     void this.#tunnel.ended.then((end) => this.#finish(end.error));
   }
 
