@@ -1,6 +1,6 @@
 import { messageOf, VaneError } from '../core/errors.ts';
 import { hostPort } from '../health/network-errors.ts';
-import { loadHere } from './load.ts';
+import { loadInForce } from './configuration/configuration.ts';
 
 const ANSWER_WITHIN_MS = 5_000;
 
@@ -21,7 +21,7 @@ export async function askVane(
   query: Readonly<Record<string, string>>,
   body?: object,
 ): Promise<unknown> {
-  const { global } = await loadHere(path);
+  const { global } = await loadInForce(path);
   if (!global.stats) throw new VaneError('CONFIG_INVALID', `${path} says stats: off: nobody can be asked`);
   const { host, port } = global.stats.bind;
   const words = new URLSearchParams(query).toString();

@@ -1,10 +1,11 @@
 import { ConfigError } from '../config/problem.ts';
-import { definitionsHere, loadHere } from './load.ts';
+import { loadPresent } from './configuration/configuration.ts';
+import { definitionsHere } from './configuration/here.ts';
 
 /** Says whether a configuration can be used: problems on standard error, one a line. Resolves to the exit code. */
 export async function check(path: string): Promise<number> {
   try {
-    const config = await loadHere(path);
+    const config = await loadPresent(path);
     const { frontends, backends, mysqlVips } = config;
     const { services, checks } = await definitionsHere(config);
     const parts = [counted(frontends, 'frontend'), counted(backends, 'backend')];

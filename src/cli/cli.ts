@@ -49,7 +49,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError()
     .enablePositionalOptions();
-  const file = ['-f, --file <path>', 'configuration: a YAML file, or a folder of them'] as const;
+  const file = [
+    '-f, --file <path>',
+    'configuration: a YAML file, a folder of them, or kv://host:port/key',
+  ] as const;
   program
     .command('run')
     .description(

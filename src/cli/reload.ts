@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { ConfigError } from '../config/problem.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
-import { loadHere } from './load.ts';
+import { loadPresent } from './configuration/configuration.ts';
 import { readPidFile } from './pid-file.ts';
 
 /** How the running Vane is found: one of them is given. */
@@ -44,7 +44,7 @@ export async function reload({ workers, ...target }: ReloadOptions): Promise<num
 async function find({ pid, pidfile, file = '' }: Omit<ReloadOptions, 'workers'>): Promise<number> {
   if (pid !== undefined) return pid;
   if (pidfile !== undefined) return readPidFile(pidfile);
-  const { global } = await loadHere(file);
+  const { global } = await loadPresent(file);
   if (global.pidfile !== undefined) return readPidFile(global.pidfile);
   throw new VaneError('CONFIG_INVALID', `${file} has no global.pidfile: say --pid or --pidfile`);
 }

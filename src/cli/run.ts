@@ -12,7 +12,8 @@ import { stdoutLines } from '../observe/line-output.ts';
 import { LineRelay } from '../observe/line-relay.ts';
 import { createLog, type ProcessLog } from '../observe/log.ts';
 import type { Definitions } from '../registry/sources/definitions.ts';
-import { definitionsHere, loadHere } from './load.ts';
+import { type Configuration, openConfiguration } from './configuration/configuration.ts';
+import { definitionsHere } from './configuration/here.ts';
 import { openFilesLimit, withinOpenFiles } from './open-files.ts';
 import { writePidFile } from './pid-file.ts';
 import { version } from './version.ts';
@@ -33,24 +34,28 @@ export async function run(path: string): Promise<number> {
   flushCompileCache();
   // Before the file is read: a reload that is asked for from now on is of a later one.
   const signals = new Signals();
+  let configuration: Configuration | undefined;
   try {
-    return await runUntilStopped(path, signals);
-  } finally {
-    signals.release();
-  }
-}
-
-async function runUntilStopped(path: string, signals: Signals): Promise<number> {
-  let config: RuntimeConfig;
-  let definitions: Definitions;
-  try {
-    config = await loadHere(path);
-    definitions = await definitionsHere(config);
+    configuration = openConfiguration(path);
+    const config = await configuration.load();
+    const definitions = await definitionsHere(config);
+    return await runUntilStopped(config, definitions, configuration, signals);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
     return FAILED;
+  } finally {
+    configuration?.close();
+    signals.release();
   }
+}
+
+async function runUntilStopped(
+  config: RuntimeConfig,
+  definitions: Definitions,
+  configuration: Configuration,
+  signals: Signals,
+): Promise<number> {
   const output = stdoutLines();
   const log = createLog(config.global.log, output);
   const access = new AccessLog(output);
@@ -76,7 +81,9 @@ async function runUntilStopped(path: string, signals: Signals): Promise<number> 
       ...mysqlVips.map(({ vip, side, bind, port }) => `${vip} (${side}) ${hostPort(bind.host, port)}`),
     ];
     log.info({ version: version(), pid: process.pid, node: process.version, listening }, 'vane is ready');
-    await obey(signals, app, path, openFiles, log);
+    await configuration.taken(log);
+    configuration.follow(log, () => signals.changed());
+    await obey(signals, app, configuration, openFiles, log);
     log.info({}, 'vane has stopped');
   } catch (error) {
     const { code: reason, message } = asVaneError(error);
@@ -107,7 +114,7 @@ async function announce(pidfile: string | undefined, app: App): Promise<void> {
 async function obey(
   signals: Signals,
   app: App,
-  path: string,
+  configuration: Configuration,
   openFiles: number | undefined,
   log: ProcessLog,
 ): Promise<void> {
@@ -115,7 +122,7 @@ async function obey(
     const signal = await signals.next();
     if (signal === 'SIGHUP') {
       const answer = signals.takeAsked();
-      answer(await reload(app, path, openFiles, log));
+      answer(await reload(app, configuration, openFiles, log));
     }
     // Not waited for: what is replaced may take long to end, and that keeps nothing else from being done.
     else if (signal === 'SIGUSR2') void app.replaceWorkers();
@@ -130,14 +137,14 @@ async function obey(
 /** Resolves to what is wrong with the configuration, if anything is. */
 async function reload(
   app: App,
-  path: string,
+  configuration: Configuration,
   openFiles: number | undefined,
   log: ProcessLog,
 ): Promise<string | undefined> {
   let next: RuntimeConfig;
   let definitions: Definitions;
   try {
-    next = await loadHere(path);
+    next = await configuration.load();
     definitions = await definitionsHere(next);
   } catch (error) {
     app.refused();
@@ -153,6 +160,7 @@ async function reload(
         log.warn({ setting: change.path }, 'setting needs a restart to change');
     }
     log.info({ changes: changes.map(describe) }, 'configuration taken');
+    await configuration.taken(log);
     return undefined;
   } catch (error) {
     log.error({ error: messageOf(error) }, 'configuration not taken');
@@ -211,6 +219,11 @@ class Signals implements ProcessPort {
       });
       this.#heard('SIGHUP');
     });
+  }
+
+  /** As a HUP that nobody waits for: there is another configuration. */
+  changed(): void {
+    this.#heard('SIGHUP');
   }
 
   /** As a TERM. */

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import { mergeTrees } from './merge.ts';
-import { ConfigError, type Problem } from './problem.ts';
+import { ConfigError, type Problem, wholeFile } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
 import type { RuntimeConfig } from './runtime/config.ts';
 import { keysAt, locate, type MapNode } from './tree.ts';
@@ -100,8 +100,4 @@ function readSecret(path: string): string {
   const text = readFileSync(path, 'utf8');
   if (text.length > LARGEST_SECRET) throw new Error('larger than 64 KiB');
   return text.replace(/\r?\n$/, '');
-}
-
-function wholeFile(file: string, message: string): Problem {
-  return { file, line: 1, column: 1, path: '', message, suggestion: undefined };
 }

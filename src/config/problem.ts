@@ -39,6 +39,11 @@ export class ConfigError extends VaneError {
   }
 }
 
+/** A problem of no place in particular. */
+export function wholeFile(file: string, message: string): Problem {
+  return { file, line: 1, column: 1, path: '', message, suggestion: undefined };
+}
+
 /** One line per problem, as compilers write them: `file:line:column: path: message`. */
 export function formatProblems(problems: readonly Problem[]): string {
   return problems.map(formatProblem).join('\n');

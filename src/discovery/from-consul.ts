@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import { hasTag } from '../dns/names.ts';
 import type { ConsulFacts } from './consul/answers.ts';
+import { believed } from './consul/believed.ts';
 import { Followed } from './consul/followed.ts';
 import { ConsulHttpApi, MAX_CONNECTIONS } from './consul/http-api.ts';
 import { nameOf, parseQuestion, pathOf, type Question, srvName } from './consul/question.ts';
@@ -36,7 +37,7 @@ export interface ConsulWatchView {
 /** One question with all who watch it. */
 interface Shared {
   readonly question: Question;
-  readonly followed: Followed;
+  readonly followed: Followed<ConsulFacts>;
   users: number;
   /** What was made of an answer, by port and tag: nothing changes until the next. */
   readonly made: Map<string, Made>;
@@ -132,7 +133,16 @@ export class ConsulResolver implements Resolver {
     const wait = () => longestWait(this.#shared.size);
     const shared = this.#shared.get(path) ?? {
       question,
-      followed: new Followed({ api: this.#api, question, path, wait, clock, random }),
+      followed: new Followed({
+        api: this.#api,
+        path,
+        // A prepared query is executed, not watched.
+        canWait: question.kind !== 'query',
+        read: (answer) => believed(question, answer),
+        wait,
+        clock,
+        random,
+      }),
       users: 0,
       made: new Map(),
     };
@@ -168,7 +178,7 @@ export class ConsulResolver implements Resolver {
     return answer;
   }
 
-  #fallsBack({ failingSince }: Followed): boolean {
+  #fallsBack({ failingSince }: Shared['followed']): boolean {
     const { clock, fallback } = this.#options;
     const since = failingSince ?? Number.POSITIVE_INFINITY;
     return clock.now() - since >= FALLBACK_AFTER_MS && fallback() !== undefined;
@@ -213,7 +223,7 @@ function serversIn(
 }
 
 /** Waits until there is an answer or a failure to speak of. Rejects once the signal aborts. */
-function firstWord(followed: Followed, signal: AbortSignal): Promise<void> {
+function firstWord(followed: Shared['followed'], signal: AbortSignal): Promise<void> {
   if (followed.answered || followed.error) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const deaf = followed.listen(() => {

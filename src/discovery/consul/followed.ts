@@ -1,16 +1,16 @@
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { Emitter } from '../../core/emitter.ts';
 import { asVaneError, messageOf, type VaneError } from '../../core/errors.ts';
-import { type ConsulFacts, readAnswer } from './answers.ts';
 import { type FollowState, longestAnswer, NOT_FOLLOWED, step } from './follow-state.ts';
 import { AskFailure, type ConsulAnswer, type ConsulHttpApi } from './http-api.ts';
-import type { Question } from './question.ts';
 
-export interface FollowedOptions {
+export interface FollowedOptions<Facts> {
   readonly api: Pick<ConsulHttpApi, 'get' | 'leave' | 'places'>;
-  readonly question: Question;
-  /** With its query, to which more can be added. */
   readonly path: string;
+  /** False: it is asked again and again, whatever its answers say of an index. */
+  readonly canWait: boolean;
+  /** Throws for what is not to be believed: an {@link AskFailure}, or anything where it is no answer of Consul. */
+  readonly read: (answer: ConsulAnswer) => Facts;
   /** ms that a query waits for a change, as long as there is none. */
   readonly wait: () => number;
   readonly clock: Clock;
@@ -19,8 +19,8 @@ export interface FollowedOptions {
 }
 
 /** The last good answer. The same object until something is said anew. */
-export interface Answered {
-  readonly facts: ConsulFacts;
+export interface Answered<Facts> {
+  readonly facts: Facts;
   readonly knownLeader: boolean;
   readonly url: string;
 }
@@ -32,24 +32,24 @@ const MARGIN_MS = 10_000;
  * Follows one question by blocking queries, one after the other, until it is stopped. What is known stays through any
  * number of failures, and whoever listens is told of both.
  */
-export class Followed {
-  readonly #options: FollowedOptions;
+export class Followed<Facts> {
+  readonly #options: FollowedOptions<Facts>;
   readonly #news = new Emitter<void>();
   readonly #stopping = new AbortController();
   #state: FollowState = NOT_FOLLOWED;
   #cancelPause: Cancel = () => {};
-  #answered: Answered | undefined;
+  #answered: Answered<Facts> | undefined;
   #answeredAt = 0;
   #error: VaneError | undefined;
   #failingSince: number | undefined;
   #failures = 0;
 
-  constructor(options: FollowedOptions) {
+  constructor(options: FollowedOptions<Facts>) {
     this.#options = options;
     void this.#ask();
   }
 
-  get answered(): Answered | undefined {
+  get answered(): Answered<Facts> | undefined {
     return this.#answered;
   }
 
@@ -89,25 +89,23 @@ export class Followed {
   }
 
   async #ask(): Promise<void> {
-    const { api, question, path, clock, random } = this.#options;
+    const { api, path, canWait, clock, random } = this.#options;
     const { signal } = this.#stopping;
     const { index } = this.#state;
     const wait = index > 0 ? this.#options.wait() : 0;
     const began = clock.now();
     let pause: number;
     try {
-      const blocking = index > 0 ? `&index=${index}&wait=${wait}ms` : '';
+      const blocking = index > 0 ? `${path.includes('?') ? '&' : '?'}index=${index}&wait=${wait}ms` : '';
       const answer = await api.get(path + blocking, longestAnswer(wait, MARGIN_MS), signal);
-      // A prepared query is executed, not watched, whatever its answer says of an index.
-      const said = question.kind === 'query' ? undefined : answer.index;
+      const said = canWait ? answer.index : undefined;
       const outcome = { kind: 'answer', index: said, took: clock.now() - began, wait } as const;
       const next = step(this.#state, outcome, api.places, random());
       const known = this.#answered;
       const isKnown = !next.news && known?.knownLeader === answer.knownLeader;
       if (!isKnown) {
-        const facts = this.#read(answer);
-        if (isNobody(facts)) this.#believeNobody(answer);
-        this.#answered = { facts, knownLeader: answer.knownLeader, url: answer.url };
+        const { knownLeader, url } = answer;
+        this.#answered = { facts: this.#read(answer), knownLeader, url };
       }
       this.#state = next.state;
       pause = next.pause;
@@ -139,38 +137,17 @@ export class Followed {
     return next.pause;
   }
 
-  /**
-   * That there is nobody takes all servers away, so whoever says it has to know. Throws where it may well not: what is
-   * known stays as after any other failure, and is asked for anew.
-   */
-  #believeNobody({ url, index, knownLeader, filtered }: ConsulAnswer): void {
-    const { api, question } = this.#options;
-    const doubt = filtered
-      ? 'may not tell the token all there is'
-      : !knownLeader
-        ? 'knows of no leader'
-        : question.kind !== 'query' && index === undefined
-          ? 'gives no index, as Consul does'
-          : undefined;
-    if (doubt === undefined) return;
-    api.leave(url);
-    const code = filtered ? 'RESOLVE_REFUSED' : 'RESOLVE_FAILED';
-    throw new AskFailure(code, `${url} ${doubt}: that it has nobody is not believed`, true);
-  }
-
-  #read({ url, body }: ConsulAnswer): ConsulFacts {
-    const { api, question } = this.#options;
+  /** Who gives an answer that cannot be read is left for the next. */
+  #read(answer: ConsulAnswer): Facts {
+    const { api, read } = this.#options;
     try {
-      return readAnswer(question.kind, body);
+      return read(answer);
     } catch (error) {
-      api.leave(url);
+      api.leave(answer.url);
+      if (error instanceof AskFailure) throw error;
       const [line = ''] = messageOf(error).split('\n', 1);
-      const message = `${url} answers with what is not Consul's: ${line.slice(0, 200)}`;
-      throw new AskFailure('RESOLVE_FAILED', message, true, error);
+      const message = `${answer.url} answers with what is not Consul's: ${line.slice(0, 200)}`;
+      throw new AskFailure('RESOLVE_FAILED', message, { busy: true, cause: error });
     }
   }
-}
-
-function isNobody(facts: ConsulFacts): boolean {
-  return facts.kind === 'node' ? facts.node === undefined : facts.instances.length === 0;
 }

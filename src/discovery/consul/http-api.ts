@@ -24,13 +24,21 @@ export interface ConsulAnswer {
   readonly body: Buffer;
 }
 
-/** Asking has failed; `busy`: somebody was there, and refused. */
+/** Asking has failed. */
 export class AskFailure extends VaneError {
+  /** Somebody was there, and refused. */
   readonly busy: boolean;
+  /** Of the answer; undefined: there was none. */
+  readonly status: number | undefined;
 
-  constructor(code: VaneError['code'], message: string, busy: boolean, cause?: unknown) {
+  constructor(
+    code: VaneError['code'],
+    message: string,
+    { busy = false, status, cause }: { busy?: boolean; status?: number; cause?: unknown } = {},
+  ) {
     super(code, message, { cause });
     this.busy = busy;
+    this.status = status;
   }
 }
 
@@ -106,12 +114,12 @@ export class ConsulHttpApi {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AskFailure) throw error;
-      if (this.#closing.signal.aborted) throw new AskFailure('STOPPING', `${url} is no longer asked`, false);
+      if (this.#closing.signal.aborted) throw new AskFailure('STOPPING', `${url} is no longer asked`);
       if (late.signal.aborted) {
         const message = `${url} has not answered within ${Math.round(within)} ms`;
-        throw new AskFailure('RESOLVE_TIMEOUT', message, false);
+        throw new AskFailure('RESOLVE_TIMEOUT', message);
       }
-      throw new AskFailure('RESOLVE_FAILED', `${url} cannot be asked: ${messageOf(error)}`, false, error);
+      throw new AskFailure('RESOLVE_FAILED', `${url} cannot be asked: ${messageOf(error)}`, { cause: error });
     } finally {
       cancel();
     }
@@ -142,7 +150,7 @@ export class ConsulHttpApi {
     try {
       const [answer]: IncomingMessage[] = await answered;
       if (answer) return answer;
-      throw new AskFailure('RESOLVE_FAILED', `${url} does not answer`, false);
+      throw new AskFailure('RESOLVE_FAILED', `${url} does not answer`);
     } catch (error) {
       // A kept connection that was closed meanwhile says nothing about whoever is there.
       if (kept && request.reusedSocket && !signal.aborted)
@@ -160,7 +168,7 @@ async function bodyOf(answer: IncomingMessage, url: string): Promise<Buffer> {
     size += chunk.length;
     if (size > LARGEST_ANSWER) {
       const message = `${url} answers with more than ${LARGEST_ANSWER} bytes`;
-      throw new AskFailure('RESOLVE_FAILED', message, true);
+      throw new AskFailure('RESOLVE_FAILED', message, { busy: true });
     }
     chunks.push(chunk);
   }
@@ -176,15 +184,27 @@ function refusal(url: string, answer: IncomingMessage, body: Buffer): AskFailure
     .trim();
   const words = said === '' ? '' : `: ${said}`;
   if (status === 401 || status === 403) {
-    return new AskFailure('RESOLVE_REFUSED', `${url} refuses the token (${status}${words})`, true);
+    return new AskFailure('RESOLVE_REFUSED', `${url} refuses the token (${status}${words})`, {
+      busy: true,
+      status,
+    });
   }
   if (status >= 300 && status < 400) {
-    return new AskFailure('RESOLVE_FAILED', `${url} redirects (${status}), which is not followed`, true);
+    return new AskFailure('RESOLVE_FAILED', `${url} redirects (${status}), which is not followed`, {
+      busy: true,
+      status,
+    });
   }
   if (status === 429) {
-    return new AskFailure('RESOLVE_FAILED', `${url} is asked too often (429${words})`, true);
+    return new AskFailure('RESOLVE_FAILED', `${url} is asked too often (429${words})`, {
+      busy: true,
+      status,
+    });
   }
-  return new AskFailure('RESOLVE_FAILED', `${url} answers with status ${status}${words}`, true);
+  return new AskFailure('RESOLVE_FAILED', `${url} answers with status ${status}${words}`, {
+    busy: true,
+    status,
+  });
 }
 
 function numberOf(header: string | string[] | undefined): number | undefined {
