@@ -11,25 +11,19 @@ import {
   planCatalogDeregistration,
   planCatalogRegistration,
 } from './catalog-plans.ts';
-import {
-  checkIdOf,
-  planCheckDeregistration,
-  planCheckRegistration,
-  planCheckReport,
-  requireCheck,
-} from './check-plans.ts';
+import { checkIdOf, planCheckDeregistration, planCheckRegistration } from './check-plans.ts';
+import { CheckReports } from './check-reports.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { CommandQueue, type Scope } from './command-queue.ts';
 import type { CheckRequest, RegistryCommands } from './commands.ts';
 import { logCommit } from './commit-log.ts';
 import { Commits } from './commits.ts';
-import { DeferredOutputs } from './deferred-outputs.ts';
 import { effective } from './effective.ts';
-import { fold } from './fold.ts';
+import { isAsExpected } from './expectations.ts';
 import { KeyValues } from './key-values.ts';
 import { LockDelays } from './lock-delays.ts';
 import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
-import type { Cause, Change, Check, CheckStatus, Committed, PutCheck, StoreSnapshot } from './model.ts';
+import type { Cause, Change, Check, CheckStatus, Committed, StoreSnapshot } from './model.ts';
 import { NODE_MAINTENANCE, serviceMaintenance } from './names.ts';
 import { type OwnNode, planOwnNode } from './own-node.ts';
 import { planAgain } from './plan-again.ts';
@@ -48,7 +42,6 @@ import { Sessions } from './sessions.ts';
 import { snapshotOf } from './snapshot-rows.ts';
 import type { RegistryStore } from './store.ts';
 import { Storing, type StoringState } from './storing.ts';
-import type { Effect } from './tables.ts';
 import { Transactions } from './transactions.ts';
 
 export interface RegistryOptions {
@@ -87,11 +80,10 @@ export class Registry implements RegistryCommands, Part {
   readonly #options: RegistryOptions;
   readonly #catalog: Catalog;
   readonly #queue = new CommandQueue();
-  readonly #outputs: DeferredOutputs;
+  readonly #reports: CheckReports;
   readonly #storing: Storing;
   readonly #commits: Commits;
   readonly #lockDelays: LockDelays;
-  readonly #updateInterval: number;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #unsubscribe: Cancel | undefined;
   /** Commits that came while the snapshot was being loaded. */
@@ -102,24 +94,20 @@ export class Registry implements RegistryCommands, Part {
   constructor(options: RegistryOptions) {
     this.#options = options;
     const { store, clock, log, node, random = Math.random } = options;
-    this.#updateInterval = options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS;
     this.#catalog = new Catalog({
       self: node.name,
       datacenter: node.datacenter,
       onListenerError: (error) => log.error({ error: messageOf(error) }, 'catalog listener failed'),
     });
     this.#storing = new Storing({ store, clock, log });
-    this.#outputs = new DeferredOutputs({
-      clock,
-      random,
-      log,
-      interval: this.#updateInterval,
-      commit: (ids) => this.#commitOutputs(ids),
-    });
     const catalog = this.#catalog;
     const { maxRows = MAX_ROWS, maxKvBytes = MAX_KV_BYTES } = options;
     const commits = new Commits({ catalog, store, storing: this.#storing, maxRows, maxKvBytes });
     const enqueue: CommandQueue['run'] = (scope, work) => this.#enqueue(scope, work);
+    this.#reports = new CheckReports({
+      ...{ catalog, store, storing: this.#storing, enqueue, queue: this.#queue, clock, log, random },
+      interval: options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS,
+    });
     const delays = new LockDelays(clock);
     const backlog = new Backlog();
     this.#commits = commits;
@@ -150,6 +138,7 @@ export class Registry implements RegistryCommands, Part {
     store.attach?.({
       self: this.#options.node.name,
       snapshot: () => snapshotOf(this.#catalog),
+      isAsExpected: (expects) => isAsExpected(this.#catalog, expects),
       reset: (snapshot) => this.#reset(snapshot),
     });
     try {
@@ -218,15 +207,8 @@ export class Registry implements RegistryCommands, Part {
     );
   }
 
-  async reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void> {
-    await this.#enqueue(
-      () => (status === 'critical' ? this.#endingScopes([id]) : [checkScope(id)]),
-      async () => {
-        const check = requireCheck(this.#catalog, id);
-        if (check.status === status && this.#updateInterval > 0) this.#defer(check, output);
-        else await this.#commitReports(planCheckReport(this.#catalog, id, status, output), cause);
-      },
-    );
+  reportCheck(id: string, status: CheckStatus, output: string, cause: Cause): Promise<void> {
+    return this.#reports.report(id, status, output, cause);
   }
 
   async setServiceMaintenance(id: string, enable: boolean, reason: string, cause: Cause): Promise<void> {
@@ -280,8 +262,7 @@ export class Registry implements RegistryCommands, Part {
   }
 
   freshOutput(check: Check): string {
-    const own = fold(check.node) === fold(this.#catalog.self);
-    return (own ? this.#outputs.get(check.id) : undefined) ?? check.output;
+    return this.#reports.freshOutput(check);
   }
 
   /** Past the limit on rows: it is there to stop others, not this node from being in its own registry. */
@@ -311,11 +292,6 @@ export class Registry implements RegistryCommands, Part {
     return true;
   }
 
-  async #commitReports(reports: readonly PutCheck[], cause: Cause): Promise<void> {
-    const { changes } = effective(this.#catalog, reports);
-    if (changes.length > 0) await this.#storing.after(this.#options.store.commitReports(changes, cause));
-  }
-
   /** What was missed, or had taken effect here alone, is as everybody has it. */
   #reset(snapshot: StoreSnapshot): void {
     this.#lockDelays.replaced(this.#catalog, () => this.#catalog.reset(snapshot));
@@ -330,7 +306,7 @@ export class Registry implements RegistryCommands, Part {
     this.#commits.arrived(committed.changes);
     const effects = this.#catalog.apply(committed);
     if (effects.length === 0) this.#commits.cameToNothing(committed.changes);
-    for (const effect of effects) this.#forgetOutput(effect);
+    this.#reports.reflect(effects);
     this.#lockDelays.reflect(effects);
     this.sessions.reflect(effects);
     this.cluster?.reflect(effects);
@@ -338,47 +314,16 @@ export class Registry implements RegistryCommands, Part {
     logCommit(this.#options.log, committed, effects, onWarning);
   }
 
-  /** A kept output that has been committed, or overtaken, has had its time. */
-  #forgetOutput(effect: Effect): void {
-    if (effect.table !== 'check' || fold(effect.rows.node.node) !== fold(this.#catalog.self)) return;
-    const { before, after } = effect;
-    if (
-      before &&
-      (!after || after.status !== before.status || after.output === this.#outputs.get(before.id))
-    ) {
-      this.#outputs.delete(before.id);
-    }
-  }
-
-  #defer(check: Check, output: string): void {
-    if (check.output === output) this.#outputs.delete(check.id);
-    else this.#outputs.set(check.id, output);
-  }
-
-  async #commitOutputs(ids: readonly string[]): Promise<void> {
-    await this.#queue.run(
-      () => ids.map(checkScope),
-      async () => {
-        const reports = ids.flatMap((id): PutCheck[] => {
-          const check = this.#catalog.check(this.#catalog.self, id);
-          const output = this.#outputs.get(id);
-          return check && output !== undefined ? [{ op: 'put-check', check: { ...check, output } }] : [];
-        });
-        await this.#commitReports(reports, { by: 'registry', what: 'check outputs' });
-      },
-    );
-  }
-
   async #stop(deadline: number): Promise<void> {
     const { clock, store } = this.#options;
     const ran = this.#state === 'running';
     this.#state = 'stopped';
-    this.#outputs.stop();
+    this.#reports.stop();
     this.sessions.stop();
     if (!ran) return;
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     const cancel = clock.after(deadline - clock.now(), resolve);
-    await Promise.race([this.#outputs.flush().then(() => this.#queue.idle()), overdue]);
+    await Promise.race([this.#reports.flush().then(() => this.#queue.idle()), overdue]);
     cancel();
     this.#queue.refuse(new VaneError('STOPPING', 'the registry stops'));
     this.#storing.stop();

@@ -58,6 +58,8 @@ export interface StoreHost {
   readonly self: string;
   /** All rows as they are now, with what took effect here alone. */
   snapshot(): StoreSnapshot;
+  /** Whether a commit that expects this would take effect now. */
+  isAsExpected(expects: readonly Expectation[]): boolean;
   /** Replaces all rows: commits were missed, or had not become those of everybody. */
   reset(snapshot: StoreSnapshot): void;
 }
