@@ -3,10 +3,11 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import type { RedisStore } from '../../src/registry/stores/redis/redis-store.ts';
+import { CuttableLink } from '../helpers/cuttable-link.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { needs } from '../helpers/needs.ts';
 import { RedisServer, redisStore } from '../helpers/redis-server.ts';
-import { CAUSE, instanceRow } from '../helpers/registry-rows.ts';
+import { CAUSE, instanceRow, sessionRequest } from '../helpers/registry-rows.ts';
 
 // A node takes in what it has missed, while work of its own goes on.
 
@@ -60,4 +61,38 @@ withRedis.test(
     }
   },
   120_000,
+);
+
+withRedis.test(
+  'a lock that reached Redis after another is not acknowledged when its answer was lost',
+  async () => {
+    await registry.start();
+    await using link = await CuttableLink.open(redis.port);
+    const away = redisStore({ kind: 'single', ports: [link.port], prefix: 'vane', lease: 15_000 });
+    const node = { name: 'b', address: '127.0.0.1', datacenter: 'dc1', meta: {} };
+    const other = new Registry({ store: away, clock: systemClock, log: silentLog, node });
+    await other.start();
+    try {
+      const lock = { verb: 'lock', key: 'k', value: Buffer.from(''), flags: '0', index: 0 } as const;
+      const [mine, theirs] = [
+        await registry.sessions.create(sessionRequest('a'), CAUSE),
+        await registry.sessions.create(sessionRequest('a'), CAUSE),
+      ];
+      await eventually(() => expect(other.catalog.sessions.get(theirs).value).toBeDefined(), WITHIN_MS);
+      link.cut();
+      expect(await registry.kv.write({ ...lock, session: mine }, CAUSE)).toBe(true);
+      // On its way when the answer is given up for lost.
+      const late = other.kv.write({ ...lock, session: theirs }, CAUSE).catch(() => false);
+      await eventually(() => expect(away.trouble).toBeDefined(), WITHIN_MS);
+      const { node: _, ...service } = instanceRow('', 'web-1', 'web');
+      await other.registerService({ service, checks: [], replaceChecks: false }, CAUSE);
+      link.mend();
+      expect(await late).toBe(false);
+      await eventually(() => expect(registry.catalog.instance('b', 'web-1')).toBeDefined(), WITHIN_MS);
+      expect(registry.catalog.kv.entry('k').value?.session).toBe(mine);
+    } finally {
+      await other.stop(performance.now() + 1_000);
+    }
+  },
+  60_000,
 );

@@ -7,7 +7,7 @@ import { eventually } from '../helpers/eventually.ts';
 import { needs } from '../helpers/needs.ts';
 import { RedisServer, redisStore } from '../helpers/redis-server.ts';
 import { type LogLine, recordedLog } from '../helpers/registry.ts';
-import { CAUSE, instanceRow } from '../helpers/registry-rows.ts';
+import { CAUSE, instanceRow, putKv, sessionRequest } from '../helpers/registry-rows.ts';
 
 const WITHIN_MS = 25_000;
 
@@ -137,4 +137,50 @@ needs('redis-server', 'redis-server').describe('a registry whose Redis is away',
       'registry in Redis is reached again, and nothing is missing',
     ]);
   });
+
+  test('puts back what was registered while it was away, where a new master never got it', async () => {
+    const before = registry.catalog.index;
+    redis.signal('SIGSTOP');
+    await eventually(() => expect(store.trouble).toBeDefined(), WITHIN_MS);
+    await register('a-1');
+    redis.signal('SIGCONT');
+    await eventually(() => expect(store.trouble).toBeUndefined(), WITHIN_MS);
+    await isInRedis('a-1');
+    await loseAfter(before);
+    await isInRedis('a-1');
+    await eventually(() => expect(registry.catalog.instance('a', 'a-1')).toBeDefined(), WITHIN_MS);
+  });
+
+  test('does not put back a lock that had come too late', async () => {
+    const [first, late] = [
+      await registry.sessions.create(sessionRequest('a'), CAUSE),
+      await registry.sessions.create(sessionRequest('a'), CAUSE),
+    ];
+    const free = { of: 'kv', key: 'k', modifyIndex: 0 } as const;
+    await store.commit([putKv('k', '', { session: first })], CAUSE, 0, [free]);
+    const before = registry.catalog.index;
+    // As it is where another node has it first: this one is told so.
+    await store.commit([putKv('k', '', { session: late })], CAUSE, 0, [free]);
+    await register('a-1');
+    await loseAfter(before);
+    await isInRedis('a-1');
+    await eventually(() => expect(registry.catalog.instance('a', 'a-1')).toBeDefined(), WITHIN_MS);
+    expect(registry.catalog.kv.entry('k').value?.session).toBe(first);
+  });
 });
+
+/** As a replica has it that takes over before the last commits have reached it. */
+async function loseAfter(index: number): Promise<void> {
+  const lost = await idsAfter(index);
+  await redis.ask(async (client) => {
+    await client.call('XDEL', '{vane}:log', ...lost);
+    await client.call('XSETID', '{vane}:log', `${index}-0`);
+    await client.set('{vane}:index', index);
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal');
+  });
+}
+
+async function idsAfter(index: number): Promise<readonly string[]> {
+  const entries = await redis.ask((client) => client.xrange('{vane}:log', `(${index}-0`, '+'));
+  return entries.map(([id]) => id);
+}

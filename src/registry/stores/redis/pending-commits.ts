@@ -15,6 +15,13 @@ export interface Pending {
   sent: 'not yet' | 'unknown' | number;
 }
 
+/** What became of a commit that is in the log. */
+export interface Outcome {
+  readonly index: number;
+  /** It has changed nothing, as where something was not as it expected. */
+  readonly isVain: boolean;
+}
+
 const MOST_PENDING = 10_000;
 
 /** The commits of this node that are on their way. */
@@ -54,23 +61,28 @@ export class PendingCommits {
   }
 
   /**
-   * All of the log has been read, up to an index, since these were sent: what is not in there has not happened, or Redis
-   * has lost it. `again` says whether it has been sent once more.
+   * All of the log has been read since these were sent: what is not in there has not happened, or Redis has lost it.
+   * `again` says whether it has been sent once more. Returns those that have been made, with their indexes.
    */
   settle(
     sent: ReadonlySet<Pending>,
-    upTo: number,
-    has: (uid: string) => boolean,
+    outcomeOf: (uid: string) => Outcome | undefined,
     again: (pending: Pending) => boolean,
-  ): void {
-    for (const pending of [...this.#pending.values()]) {
+  ): readonly { readonly pending: Pending; readonly index: number }[] {
+    return [...this.#pending.values()].flatMap((pending) => {
       const { uid, resolve, reject } = pending;
-      const isIn = has(uid);
-      if (!isIn && (!sent.has(pending) || again(pending))) continue;
-      this.#delete(uid);
-      if (isIn) resolve(upTo);
-      else reject(new VaneError('STORE_FAILED', 'Redis was away: nothing was changed'));
-    }
+      const outcome = outcomeOf(uid);
+      if (outcome && !outcome.isVain) {
+        this.#delete(uid);
+        resolve(outcome.index);
+        return [{ pending, index: outcome.index }];
+      }
+      if ((outcome || sent.has(pending)) && !again(pending)) {
+        this.#delete(uid);
+        reject(new VaneError('STORE_FAILED', 'Redis was away: nothing was changed'));
+      }
+      return [];
+    });
   }
 
   rejectAll(error: VaneError): void {

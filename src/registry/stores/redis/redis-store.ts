@@ -8,18 +8,18 @@ import type { Coordination } from '../../cluster/coordination.ts';
 import type { Expectation } from '../../expectations.ts';
 import type { Cause, Change, Committed, PutCheck, StoreSnapshot } from '../../model.ts';
 import type { RegistryStore, StoreHost } from '../../store.ts';
-import { ownNodeRow, withoutRedis } from './alone.ts';
+import { withoutRedis } from './alone.ts';
 import { connectAnew, connectRedis, type RedisClient } from './clients.ts';
-import type { CommitBody } from './commit-text.ts';
 import { isTimeout, NOT_CONNECTED } from './failures.ts';
 import { storeKeys } from './keys.ts';
 import { CommitLog, type LogEntry } from './log.ts';
 import { Outage } from './outage.ts';
-import { isAbout, Outbox, type Unsent } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { OutboxJournal } from './outbox-journal.ts';
-import { type Pending, PendingCommits } from './pending-commits.ts';
-import { putBackCommits, putBackRows } from './put-back.ts';
-import { RecentCommits } from './recent-commits.ts';
+import { OwnCommits } from './own-commits.ts';
+import type { Pending } from './pending-commits.ts';
+import { putBackRows } from './put-back.ts';
+import { putBackCommits } from './put-back-commits.ts';
 import { RedisCoordination } from './redis-coordination.ts';
 import { Replay } from './replay.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -40,9 +40,6 @@ export interface RedisStoreOptions {
   /** What others are to know this process by. Default: what it is. */
   readonly process?: ProcessIdentity;
 }
-
-/** Resolves to undefined where it has appended nothing. */
-type Append = (epoch: string, uid: string) => Promise<number | undefined>;
 
 /** For a command to be answered; after that Redis counts as away. */
 const COMMAND_MS = 3_000;
@@ -74,10 +71,9 @@ export class RedisStore implements RegistryStore {
   readonly #reader: RedisClient;
   readonly #log: CommitLog;
   readonly #committed = new Emitter<Committed>();
-  readonly #pending = new PendingCommits();
   readonly #outbox: Outbox;
   readonly #snapshots: SnapshotWriter;
-  readonly #recent = new RecentCommits();
+  readonly #own: OwnCommits;
   readonly #outage: Outage;
   readonly #closing = new AbortController();
   #host: StoreHost | undefined;
@@ -102,6 +98,13 @@ export class RedisStore implements RegistryStore {
     this.#log = new CommitLog(this.#writer, keys);
     this.#outbox = new Outbox(outboxFile === undefined ? undefined : new OutboxJournal(outboxFile, log));
     this.#snapshots = new SnapshotWriter(this.#log, log);
+    this.#own = new OwnCommits({
+      ...{ log: this.#log, outbox: this.#outbox, outage: this.#outage, clock },
+      epoch: () => this.#epoch,
+      host: () => this.#host,
+      onFailure: (thrown) => this.#isAway(thrown),
+      onEffect: (commit) => this.#takeEffect(commit),
+    });
     this.coordination = new RedisCoordination({
       client: this.#writer,
       keys,
@@ -110,7 +113,7 @@ export class RedisStore implements RegistryStore {
       backlog: () => ({ behindMs: this.#outage.behindMs, unsent: this.#outbox.size }),
       now: () => clock.wall(),
       send: async (changes, cause, append) =>
-        (await this.#send({ changes, cause, expects: [] }, append)) !== undefined,
+        (await this.#own.send({ changes, cause, expects: [] }, append)) !== undefined,
     });
     for (const client of [this.#writer, this.#reader]) {
       // Commands that fail tell it as well, each to whoever sent it.
@@ -161,16 +164,16 @@ export class RedisStore implements RegistryStore {
     least = 0,
     expects: readonly Expectation[] = [],
   ): Promise<number> {
-    const own = expects.length === 0 && this.#isOwn(changes);
-    if (this.#outage.trouble && own && !this.#isClosed) return this.#commitHere(changes, cause);
+    const own = expects.length === 0 && this.#own.isOwn(changes);
+    if (this.#outage.trouble && own && !this.#isClosed) return this.#own.commitHere(changes, cause);
     if (this.#outage.trouble) return Promise.reject(this.#outage.trouble);
-    return this.#store({ changes, cause, expects }, least);
+    return this.#own.store({ changes, cause, expects }, least);
   }
 
   commitReports(reports: readonly PutCheck[], cause: Cause): Promise<number> {
     const updates = reports.map((report): PutCheck => ({ ...report, update: true }));
-    if (this.#outage.trouble && !this.#isClosed) return this.#commitHere(updates, cause);
-    return this.#store({ changes: updates, cause, expects: [] }, 0);
+    if (this.#outage.trouble && !this.#isClosed) return this.#own.commitHere(updates, cause);
+    return this.#own.store({ changes: updates, cause, expects: [] }, 0);
   }
 
   /** It goes on trying by itself. */
@@ -183,29 +186,26 @@ export class RedisStore implements RegistryStore {
   /** What is on its way gets there, unless Redis is away. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#own.refuse();
     const late = new AbortController();
     const given = sleep(this.#options.clock, this.#outage.trouble ? 0 : COMMAND_MS, late.signal).catch(
       () => {},
     );
-    await Promise.race([this.#pending.empty(), given]);
+    await Promise.race([this.#own.empty(), given]);
     late.abort();
     this.#closing.abort(new VaneError('STOPPING', 'the registry stops'));
     this.#reader.disconnect();
     await this.#following;
-    this.#pending.rejectAll(this.#unknownOutcome());
+    this.#own.close();
     this.#writer.disconnect();
     await this.#outbox.close();
-  }
-
-  #isOwn(changes: readonly Change[]): boolean {
-    return this.#host !== undefined && isAbout(this.#host.self, changes);
   }
 
   /** Takes in all there is; founds the registry where there is none. */
   async #begin(): Promise<StoreSnapshot> {
     const { epoch } = await this.#log.where(0);
     const found = epoch ?? (await this.#log.found(randomUUID(), 1));
-    for (const unsent of this.#outbox.all()) await this.#sendLate(found, unsent);
+    await this.#own.sendLate(found);
     const replay = await Replay.read(this.#log, this.#host?.self ?? '');
     this.#stands(found, replay);
     return replay.rows();
@@ -219,72 +219,13 @@ export class RedisStore implements RegistryStore {
     this.#outage.ended();
   }
 
-  async #store(body: CommitBody, least: number): Promise<number> {
-    return Number(await this.#send(body, (epoch, uid) => this.#log.append(epoch, uid, body, least)));
-  }
-
-  #send({ changes, cause, expects }: CommitBody, append: Append): Promise<number | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#epoch === undefined || this.#isClosed) {
-        return reject(new VaneError('STORE_FAILED', 'the registry store is not open'));
-      }
-      if (this.#pending.isFull) {
-        return reject(new VaneError('STORE_FAILED', 'too many changes of the registry are waiting'));
-      }
-      const uid = randomUUID();
-      const pending: Pending = { uid, changes, cause, expects, resolve, reject, sent: 'not yet' };
-      this.#pending.add(pending);
-      this.#dispatch(pending, append);
-    });
-  }
-
-  /** It is over when the log has it in its turn, not when Redis says so. */
-  #dispatch(pending: Pending, append: Append): void {
-    pending.sent = 'not yet';
-    append(this.#epoch ?? '', pending.uid).then(
-      (index) => {
-        if (index !== undefined) pending.sent = index;
-        else this.#pending.take(pending.uid)?.resolve(undefined);
-      },
-      (thrown: unknown) => {
-        pending.sent = 'unknown';
-        this.#isAway(thrown);
-        this.#giveUp(pending);
-      },
-    );
-  }
-
-  /** What is this node's own takes effect all the same; whether all else is stored will be known when Redis is back. */
-  #giveUp(pending: Pending): void {
-    const { uid, changes, cause, expects, resolve, reject } = pending;
-    if (!this.#outage.trouble || expects.length > 0 || !this.#isOwn(changes)) return;
-    if (!this.#pending.take(uid)) return;
-    const unsent = { uid, changes, cause };
-    if (this.#outbox.add(unsent)) this.#takeEffect(unsent).then(resolve, reject);
-    else reject(this.#unknownOutcome());
-  }
-
-  async #commitHere(changes: readonly Change[], cause: Cause): Promise<number> {
-    const unsent = { uid: randomUUID(), changes, cause };
-    if (this.#outbox.add(unsent)) return this.#takeEffect(unsent);
-    throw new VaneError('STORE_FAILED', 'Redis is away, and too much has been registered here since');
-  }
-
-  async #takeEffect(unsent: Unsent): Promise<number> {
-    this.#highest += 1;
-    const index = this.#highest;
-    this.#committed.emit({ index, changes: unsent.changes, cause: unsent.cause });
-    await this.#outbox.stored(unsent, () => ownNodeRow(this.#host));
-    return index;
-  }
-
   async #follow(): Promise<void> {
     const { clock } = this.#options;
     let pause = SHORTEST_PAUSE_MS;
     let inStep = this.#outage.trouble === undefined;
     while (!this.#closing.signal.aborted) {
       try {
-        for (; !inStep; inStep = !this.#pending.someUnknown) await this.#catchUp();
+        for (; !inStep; inStep = !this.#own.someUnknown) await this.#catchUp();
         inStep = false;
         for (;;) {
           const entries = await this.#log.next(this.#reader, this.#index, WAIT_MS);
@@ -310,26 +251,33 @@ export class RedisStore implements RegistryStore {
   }
 
   /** False when commits are missing before it. */
-  #take({ index, after, uid, changes, cause, expects }: LogEntry): boolean {
+  #take(entry: LogEntry): boolean {
+    const { index, after, uid, changes, cause, expects } = entry;
     if (index <= this.#index) return true;
     if (after !== this.#index) return false;
     this.#index = index;
     this.#uid = uid;
     this.#highest = Math.max(this.#highest, index);
     this.#snapshots.count();
-    const pending = this.#pending.take(uid);
-    if (pending) this.#recent.add({ uid, index, changes, cause, expects }, this.#options.clock.now());
+    const own = this.#own.arrived(entry);
     // The writer's own objects: the registry knows its commits by them.
-    this.#committed.emit({ index, changes: pending?.changes ?? changes, cause, expects });
-    pending?.resolve(index);
+    this.#committed.emit({ index, changes: own?.changes ?? changes, cause, expects });
+    own?.tell();
     return true;
+  }
+
+  /** What took effect here alone gets an index that nobody else has; all is read anew when Redis is back. */
+  #takeEffect(commit: Omit<Committed, 'index'>): number {
+    this.#highest += 1;
+    this.#committed.emit({ ...commit, index: this.#highest });
+    return this.#highest;
   }
 
   /** After Redis was away, or commits are missing: goes on where it was if nothing has happened that forbids it. */
   async #catchUp(): Promise<void> {
     // Else it would be back for the moment until the next commit is waited for.
     if (this.#reader.status !== 'ready') throw new Error(NOT_CONNECTED);
-    const sent = this.#pending.sent();
+    const sent = this.#own.sent;
     const { epoch, index, uid } = await this.#log.where(this.#index);
     const isSame = epoch !== undefined && epoch === this.#epoch;
     const hasLost =
@@ -340,7 +288,7 @@ export class RedisStore implements RegistryStore {
         if (this.#outbox.size > 0 || !entries.every((entry) => this.#take(entry))) break;
         if (entries.length > 0) continue;
         this.#outage.ended();
-        this.#settle(sent, this.#index);
+        this.#own.settle(sent);
         return;
       }
     }
@@ -358,43 +306,24 @@ export class RedisStore implements RegistryStore {
     const replay = await Replay.read(this.#log, host.self);
     if (hasLost && isOther && knew) {
       log.error({}, 'redis has lost the registry: putting back what this node knows');
+      this.#own.forget();
       await putBackRows({ store: this.#log, epoch, replay }, host.snapshot(), host.self);
     } else if (hasLost && knew) {
-      const missing = this.#recent.missingIn((uid) => replay.has(uid), replay.since);
-      await putBackCommits({ store: this.#log, epoch, replay, log }, missing);
+      const missing = this.#own.missingIn((uid) => replay.outcomeOf(uid) !== undefined, replay.since);
+      await putBackCommits({ store: this.#log, epoch, replay, log, self: host.self }, missing);
     }
     for (;;) {
-      for (const unsent of this.#outbox.all()) await this.#sendLate(epoch, unsent);
+      await this.#own.sendLate(epoch);
       await replay.goOn();
       // What was changed here meanwhile has to be in there too, before what is here is replaced.
       if (this.#outbox.size === 0) break;
     }
     this.#stands(epoch, replay);
     host.reset(replay.rows());
-    this.#settle(sent, replay.index, (uid) => replay.has(uid));
-  }
-
-  /** What is this node's own and has been lost before anybody was told is sent again. */
-  #settle(sent: ReadonlySet<Pending>, upTo: number, has: (uid: string) => boolean = () => false): void {
-    this.#pending.settle(sent, upTo, has, (pending) => {
-      const { changes, cause, expects } = pending;
-      if (expects.length > 0 || !this.#isOwn(changes)) return false;
-      this.#dispatch(pending, (epoch, uid) => this.#log.append(epoch, uid, { changes, cause, expects }, 0));
-      return true;
-    });
-  }
-
-  async #sendLate(epoch: string, unsent: Unsent): Promise<void> {
-    const { uid, changes, cause } = unsent;
-    await this.#log.append(epoch, uid, { changes, cause, expects: [] }, 0);
-    this.#outbox.sent(unsent);
+    this.#own.settle(sent, (uid) => replay.outcomeOf(uid));
   }
 
   #isAway(thrown: unknown): void {
     if (!this.#closing.signal.aborted) this.#outage.began(thrown);
-  }
-
-  #unknownOutcome(): VaneError {
-    return new VaneError('STORE_FAILED', 'the registry stops: it is not known whether this was stored');
   }
 }

@@ -4,13 +4,17 @@ import type { StoreSnapshot } from '../../model.ts';
 import type { CatalogReader } from '../../reader.ts';
 import { snapshotOf } from '../../snapshot-rows.ts';
 import type { CommitLog, LogEntry } from './log.ts';
+import type { Outcome } from './pending-commits.ts';
+import { rowOf } from './row-names.ts';
 
 /** The registry as it is in Redis, read beside the one that is in use. */
 export class Replay {
   readonly #log: CommitLog;
   readonly #catalog: Catalog;
-  /** The ids of all commits since the snapshot. */
-  readonly #uids = new Set<string>();
+  /** Of all commits since the snapshot, by id. */
+  readonly #uids = new Map<string, Outcome>();
+  /** The index of the last commit since the snapshot that wrote or deleted a row. */
+  readonly #written = new Map<string, number>();
   #since = 0;
   #index = 0;
   #uid = '';
@@ -49,8 +53,14 @@ export class Replay {
     return this.#catalog;
   }
 
-  has(uid: string): boolean {
-    return this.#uids.has(uid);
+  /** What became of a commit; undefined if it is not there. */
+  outcomeOf(uid: string): Outcome | undefined {
+    return this.#uids.get(uid);
+  }
+
+  /** The index at which a row ({@link rowOf}) was written or deleted last; 0: not since the snapshot. */
+  writtenAt(row: string): number {
+    return this.#written.get(row) ?? 0;
   }
 
   rows(): StoreSnapshot {
@@ -74,8 +84,9 @@ export class Replay {
         `the log in Redis goes on after ${after}, not after ${this.#index}`,
       );
     }
-    this.#catalog.apply({ index, changes, cause, expects });
-    this.#uids.add(uid);
+    const effects = this.#catalog.apply({ index, changes, cause, expects });
+    for (const effect of effects) this.#written.set(rowOf(effect), index);
+    this.#uids.set(uid, { index, isVain: effects.length === 0 });
     this.#index = index;
     this.#uid = uid;
   }
