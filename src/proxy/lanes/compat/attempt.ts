@@ -226,7 +226,7 @@ export class ServerAttempt {
     const { clock, head, side } = this.#site;
     const { upgradable } = side;
     if (this.#declined(message.statusCode ?? 0)) return;
-    if (!upgradable || !head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
+    if (!head.upgrade || message.headers.upgrade?.toLowerCase() !== 'websocket') {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', 'server switched to a protocol that nobody asked for'));
       return;
     }

@@ -9,8 +9,8 @@ import { cut } from '../../tcp/cut.ts';
 import { closeGently } from '../../tcp/linger.ts';
 import type { LaneHost } from '../host.ts';
 import type { ClientAddress } from '../lane.ts';
+import { ClientSide } from './client-side.ts';
 import { CompatExchange } from './exchange.ts';
-import { Http1Side } from './http1-side.ts';
 import { renderClosing } from './local-answer.ts';
 import { Reply } from './reply.ts';
 import { type ReadRequest, readRequest } from './request-head.ts';
@@ -188,7 +188,7 @@ export class ClientConnection {
       client: this.#client,
       startedAt,
       headAt,
-      side: new Http1Side(incoming, reply, { socket, first }, before),
+      side: new ClientSide(incoming, reply, { socket, first }, before),
       clock: this.#clock,
       clientTimeout: () => this.#host.timeouts.client,
       onOver: () => this.#over(),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
-import type { ClientReply } from './reply.ts';
+import type { Reply } from './reply.ts';
 import { endToEndTrailers } from './response-head.ts';
 
 export interface DownloadEvents {
@@ -15,7 +15,7 @@ export interface DownloadEvents {
 /** The body of a server's answer on its way to the client. While the client takes nothing, nothing is read. */
 export class Download {
   readonly #message: IncomingMessage;
-  readonly #reply: ClientReply;
+  readonly #reply: Reply;
   readonly #taker: Writable;
   readonly #events: DownloadEvents;
   #full = false;
@@ -24,7 +24,7 @@ export class Download {
    * @param reply has sent the answer's head
    * @param taker what it goes into
    */
-  constructor(message: IncomingMessage, reply: ClientReply, taker: Writable, events: DownloadEvents) {
+  constructor(message: IncomingMessage, reply: Reply, taker: Writable, events: DownloadEvents) {
     this.#message = message;
     this.#reply = reply;
     this.#taker = taker;

@@ -9,9 +9,9 @@ import type {
   RequestHead,
 } from '../lane.ts';
 import { ServerAttempt } from './attempt.ts';
+import type { ClientSide } from './client-side.ts';
 import { isBodyless, lengthHeaders } from './local-answer.ts';
 import type { BodyFraming } from './request-head.ts';
-import type { ClientSide } from './site.ts';
 
 /** One request as the connection hands it over. */
 export interface ExchangeInput {

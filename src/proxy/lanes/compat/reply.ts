@@ -11,26 +11,6 @@ export interface ReplyHead {
   readonly framed: boolean;
 }
 
-/** Writes the answer of one exchange, framed for the client's version of HTTP. */
-export interface ClientReply {
-  /** Asks the client that waits for it for the body. */
-  continue(): void;
-  /** An interim answer; dropped for clients that do not know them, or are slow to take what they have. */
-  inform(status: number, headers: readonly string[]): void;
-  /**
-   * Sends the head.
-   * @param close the connection shall not outlive this answer
-   * @throws what Node finds wrong with the fields; nothing was sent then
-   */
-  begin(head: ReplyHead, close: boolean, onFinish: () => void): void;
-  /** Sends what there is of the head at once: the body may be long in coming (event streams). */
-  flush(): void;
-  /** False: the client takes no more for now; its side will say `drain`. */
-  write(chunk: Buffer): boolean;
-  /** @param trailers sent to clients whose version of HTTP has a place for them */
-  end(trailers?: readonly [name: string, value: string][]): void;
-}
-
 export interface ReplyOptions {
   readonly incoming: IncomingMessage;
   readonly socket: Socket;
@@ -46,7 +26,7 @@ export interface ReplyOptions {
  * The client's side of one exchange: writes the answer by Node's ServerResponse, which frames it for the client's
  * version of HTTP, and decides whether the connection goes on after it.
  */
-export class Reply implements ClientReply {
+export class Reply {
   readonly #incoming: IncomingMessage;
   readonly #socket: Socket;
   readonly #isLast: () => boolean;
@@ -62,17 +42,24 @@ export class Reply implements ClientReply {
     this.#expects = options.expects;
   }
 
+  /** Asks the client that waits for it for the body. */
   continue(): void {
     if (!this.#expects) return;
     this.#expects = false;
     this.#response?.writeContinue();
   }
 
+  /** An interim answer; dropped for clients that do not know them, or are slow to take what they have. */
   inform(status: number, headers: readonly string[]): void {
     const known = this.#incoming.httpVersion === '1.1';
     if (known && !this.#socket.writableNeedDrain) this.#response?.writeInformation(status, headers);
   }
 
+  /**
+   * Sends the head.
+   * @param close the connection shall not outlive this answer
+   * @throws what Node finds wrong with the fields; nothing was sent then
+   */
   begin(head: ReplyHead, close: boolean, onFinish: () => void): void {
     const response = this.#open();
     const chunks = this.#incoming.httpVersion === '1.1';
@@ -89,15 +76,18 @@ export class Reply implements ClientReply {
     response.once('finish', onFinish);
   }
 
+  /** Sends what there is of the head at once: the body may be long in coming (event streams). */
   flush(): void {
     // In Latin-1, in which Node reads heads; flushHeaders() would recode them.
     this.#response?.write('', 'latin1');
   }
 
+  /** False: the client takes no more for now; its side will say `drain`. */
   write(chunk: Buffer): boolean {
     return this.#response?.write(chunk) ?? true;
   }
 
+  /** @param trailers sent to clients whose version of HTTP has a place for them */
   end(trailers: readonly [name: string, value: string][] = []): void {
     if (trailers.length > 0) this.#response?.addTrailers(trailers);
     this.#response?.end();

@@ -1,9 +1,9 @@
 import type { ClientRequest } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import type { RequestHead } from '../lane.ts';
+import type { ClientSide } from './client-side.ts';
 import type { KeptBody } from './kept-body.ts';
-import type { ClientReply } from './reply.ts';
-import type { ClientSide } from './site.ts';
+import type { Reply } from './reply.ts';
 
 /**
  * A request's body on its way from the client to a server: what earlier attempts had of it, and then what comes. It is
@@ -13,7 +13,7 @@ export class Upload {
   /** What goes to the server; whoever pipes it decides when. */
   readonly body: Readable;
   readonly #incoming: Readable;
-  readonly #reply: ClientReply;
+  readonly #reply: Reply;
   readonly #kept: KeptBody;
   readonly #keep: number;
   readonly #bodyless: boolean;

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
-import { asVaneError, VaneError } from '../../../core/errors.ts';
+import { asVaneError, messageOf, VaneError } from '../../../core/errors.ts';
 import { isRepeatable } from '../../request/retry.ts';
 import { type Relay, relay } from '../../tcp/relay.ts';
 import { endToEndTrailers, interimHeaders } from '../compat/response-head.ts';
 import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import type { Side } from '../turn-timer.ts';
 import { type Answer, isWebSocketSwitch, readAnswer } from './answer.ts';
-import type { DirectExchange } from './exchange.ts';
-import { renderFields, renderHead, renderRequest } from './render.ts';
+import type { ForwardedRequest } from './forwarded-request.ts';
+import { renderHead, renderRequest } from './render.ts';
 import type { BodySink } from './request-body.ts';
 import { type LineUser, ServerLine } from './server-line.ts';
 
@@ -24,7 +24,7 @@ export class ServerAttempt implements LineUser, BodySink {
   /** Set once protocols are switched. */
   tunnel: Relay | undefined;
   readonly #attempt: Attempt;
-  readonly #exchange: DirectExchange;
+  readonly #exchange: ForwardedRequest;
   readonly #startedAt: number;
   readonly #clientTimeout: number;
   #connecting: AbortController | undefined;
@@ -44,7 +44,7 @@ export class ServerAttempt implements LineUser, BodySink {
   #bytesToServer = 0;
   #bytesFromServer = 0;
 
-  constructor(attempt: Attempt, exchange: DirectExchange) {
+  constructor(attempt: Attempt, exchange: ForwardedRequest) {
     this.#attempt = attempt;
     this.#exchange = exchange;
     this.#startedAt = attempt.startedAt;
@@ -227,7 +227,12 @@ export class ServerAttempt implements LineUser, BodySink {
     const early = !this.#exchange.complete;
     const { framed, reusable } = answer;
     const headers = this.#attempt.edit?.(answer.headers) ?? answer.headers;
-    this.#exchange.begin({ status, reason, headers, framed }, early || this.#attempt.closeAfter);
+    try {
+      this.#exchange.begin({ status, reason, headers, framed }, early || this.#attempt.closeAfter);
+    } catch (thrown) {
+      this.#fail(new VaneError('UPSTREAM_PROTOCOL', `answer cannot be passed on: ${messageOf(thrown)}`));
+      return;
+    }
     this.#answer = early && reusable ? { ...answer, reusable: false } : answer;
   }
 
@@ -253,8 +258,8 @@ export class ServerAttempt implements LineUser, BodySink {
     }
     this.#responseStarted = true;
     if (body.complete) {
-      const trailers = body.trailers.length > 0 ? endToEndTrailers(body.trailers).flat() : [];
-      out.write(bytes, body.from, body.to, true, renderFields(trailers));
+      const trailers = body.trailers.length > 0 ? endToEndTrailers(body.trailers).flat() : body.trailers;
+      out.write(bytes, body.from, body.to, true, trailers);
       this.#complete(line, answer.reusable && end === bytes.length);
       return;
     }
@@ -285,10 +290,11 @@ export class ServerAttempt implements LineUser, BodySink {
   }
 
   #switch(line: ServerLine, fromServer: Buffer): void {
-    const { head, side } = this.#exchange;
+    const exchange = this.#exchange;
+    const { head, side } = exchange;
     const { reason, headers } = line.parser;
     if (this.#declined(101)) return;
-    if (!head.upgrade || !isWebSocketSwitch(line.parser)) {
+    if (!exchange.handOver || !head.upgrade || !isWebSocketSwitch(line.parser)) {
       const message = 'server switched to a protocol that nobody asked for';
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', message));
       return;
@@ -297,11 +303,11 @@ export class ServerAttempt implements LineUser, BodySink {
     this.#responseStarted = true;
     this.#bytesToServer = line.out.bytes;
     this.#bytesFromServer -= fromServer.length;
-    const { socket: client } = side;
     const { socket: server } = line;
     line.release();
-    const fromClient = side.handOver();
-    side.out.writeText(renderHead(`HTTP/1.1 101 ${reason}`, this.#attempt.edit?.(headers) ?? headers));
+    const { socket: client, first: fromClient } = exchange.handOver(
+      renderHead(`HTTP/1.1 101 ${reason}`, this.#attempt.edit?.(headers) ?? headers),
+    );
     const { clock } = side;
     const idle = this.#attempt.timeout.tunnel;
     const first = { fromServer, ...(fromClient && { fromClient }) };

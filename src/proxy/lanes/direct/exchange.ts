@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { VaneError } from '../../../core/errors.ts';
 import { isBodyless, lengthHeaders } from '../compat/local-answer.ts';
 import type { BodyFraming } from '../compat/request-head.ts';
@@ -12,6 +13,7 @@ import type {
 } from '../lane.ts';
 import { ServerAttempt } from './attempt.ts';
 import type { ClientSide } from './client-side.ts';
+import type { AnswerHead, ForwardedRequest } from './forwarded-request.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import { isSendable, renderAnswer, renderHead } from './render.ts';
 import type { RequestBody } from './request-body.ts';
@@ -25,17 +27,7 @@ export interface Arrival {
   readonly headAt: number;
 }
 
-/** An answer's head as it goes to the client. */
-export interface AnswerHead {
-  readonly status: number;
-  readonly reason: string;
-  /** End-to-end fields and Content-Length. Flat: name, then value. */
-  readonly headers: readonly string[];
-  /** Its end is known without closing the connection: it has a length, or no body. */
-  readonly framed: boolean;
-}
-
-export class DirectExchange implements Exchange {
+export class DirectExchange implements Exchange, ForwardedRequest {
   readonly head: RequestHead;
   readonly client: ClientAddress;
   readonly startedAt: number;
@@ -146,14 +138,12 @@ export class DirectExchange implements Exchange {
     this.#attempt?.clientDrained();
   }
 
-  /** Asks the client that waits for it for the body. */
   askForBody(): void {
     if (!this.#expects) return;
     this.#expects = false;
     this.side.out.writeText(CONTINUE);
   }
 
-  /** Passes on an interim answer; not to clients that do not know them, or are slow to take what they have. */
   inform(status: number, headers: readonly string[]): void {
     const { httpVersion, upgrade } = this.head;
     const { out } = this.side;
@@ -161,10 +151,6 @@ export class DirectExchange implements Exchange {
     out.writeText(renderHead(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`, headers));
   }
 
-  /**
-   * Makes the head of the answer ready; it goes out with what is written next.
-   * @param close the connection shall not outlive this answer
-   */
   begin({ status, reason, headers, framed }: AnswerHead, close: boolean): void {
     const chunks = this.head.httpVersion === '1.1';
     // A client that still waits for a 100 may send its body or another request: nobody could tell.
@@ -178,7 +164,13 @@ export class DirectExchange implements Exchange {
     this.side.out.begin(renderAnswer(status, reason, headers, { connection, chunked, date }), chunked);
   }
 
-  /** Told by the server's side of an attempt that it has ended. */
+  handOver(head: string): { readonly socket: Socket; readonly first?: Buffer } {
+    const { socket, out } = this.side;
+    const first = this.side.handOver();
+    out.writeText(head);
+    return { socket, ...(first && { first }) };
+  }
+
   attempted(attempt: Attempt, outcome: AttemptOutcome): void {
     this.body?.stop();
     this.side.timer.clear();

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net';
 import { cut } from '../../tcp/cut.ts';
 import { COPIED_BYTES, passOn } from '../../tcp/pass-on.ts';
+import type { AnswerWriter } from './forwarded-request.ts';
 import { type Gathered, gather } from './gathered-writes.ts';
+import { renderFields } from './render.ts';
+
+const NONE: readonly string[] = [];
 
 /**
  * Writes one message after another to a connection: the head together with what there is of the body, and the body
  * as it comes or in chunks (RFC 9112, section 7.1). What is short goes out together with what is written to other
  * connections: whoever ends or gives away the socket calls {@link flush} before.
  */
-export class MessageWriter implements Gathered {
+export class MessageWriter implements AnswerWriter, Gathered {
   /** Written, or waiting, since the last reset by whoever counts. */
   bytes = 0;
   readonly #socket: Socket;
@@ -72,9 +76,9 @@ export class MessageWriter implements Gathered {
   /**
    * Writes the next piece of the body, from `from` up to `to`, which may be empty.
    * @param last the message ends with it
-   * @param trailers lines with their ends; go out only in chunks
+   * @param trailers go out only in chunks. Flat: name, then value
    */
-  write(bytes: Buffer, from: number, to: number, last: boolean, trailers = ''): void {
+  write(bytes: Buffer, from: number, to: number, last: boolean, trailers: readonly string[] = NONE): void {
     const length = to - from;
     let before = this.#head;
     let after = '';
@@ -84,7 +88,7 @@ export class MessageWriter implements Gathered {
         before += `${length.toString(16)}\r\n`;
         after = '\r\n';
       }
-      if (last) after += `0\r\n${trailers}\r\n`;
+      if (last) after += `0\r\n${renderFields(trailers)}\r\n`;
     }
     this.bytes += before.length + length + after.length;
     if (length === 0) {

@@ -71,6 +71,12 @@ export class RequestBody {
     return end;
   }
 
+  /** All has been pushed of a body whose end its bytes do not tell. */
+  end(): void {
+    this.#reader.close();
+    if (this.#sink) this.#pass(this.#sink, EMPTY, 0, 0, true, false);
+  }
+
   /** What was pushed last is going to be overwritten. */
   keep(): void {
     if (!this.#lent) return;

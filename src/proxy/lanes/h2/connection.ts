@@ -6,22 +6,21 @@ import {
   type ServerOptions,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Cancel, Clock } from '../../../core/clock.ts';
 import { messageOf, VaneError } from '../../../core/errors.ts';
-import type { Member } from '../../plane/crowd.ts';
+import { Crowd, type Member } from '../../plane/crowd.ts';
 import { errorAnswer } from '../../request/answers.ts';
-import { MAX_HEAD_BYTES } from '../../request/strict.ts';
 import { clientAddress } from '../../tcp/client-address.ts';
 import { cut } from '../../tcp/cut.ts';
-import { CompatExchange } from '../compat/exchange.ts';
 import { lengthHeaders } from '../compat/local-answer.ts';
-import { type BodyFraming, type ReadRequest, valuesOf } from '../compat/request-head.ts';
+import type { NoRequest } from '../direct/incoming-request.ts';
 import type { LaneHost } from '../host.ts';
 import type { ClientAddress } from '../lane.ts';
+import { StreamExchange, type StreamSite } from './exchange.ts';
 import { type H2Fields, octetsOf, readH2Request } from './request-head.ts';
 import { ResetAllowance } from './reset-allowance.ts';
-import { isWhole, StreamReply } from './stream-reply.ts';
-import { StreamSide } from './stream-side.ts';
+import { StreamWriter } from './stream-writer.ts';
 
 /** Bytes of request bodies that may be on their way over one connection: those of several streams at full pace. */
 const CONNECTION_WINDOW = 1_048_576;
@@ -38,16 +37,17 @@ export interface ConnectionSite {
  * One client's connection: its streams become exchanges, as many at once as the settings allow. It is told to go when
  * it has none for too long, or when nothing is to outlive what is under way (RFC 9113, section 6.8).
  */
-export class H2Connection implements Member {
+export class H2Connection implements Member, StreamSite {
   place = -1;
+  readonly client: ClientAddress;
+  readonly clock: Clock;
   readonly #socket: Socket;
   readonly #host: LaneHost;
-  readonly #clock: Clock;
-  readonly #client: ClientAddress;
   readonly #session: ServerHttp2Session;
   readonly #startedAt: number;
-  /** Those that are not over yet, each with its stream. */
-  readonly #exchanges = new Map<ServerHttp2Stream, CompatExchange>();
+  readonly #secure: boolean;
+  /** Those that are not over yet. */
+  readonly #exchanges = new Crowd<StreamExchange>();
   readonly #resets: ResetAllowance;
   /** Streams that are open, refused ones among them. */
   #streams = 0;
@@ -59,8 +59,9 @@ export class H2Connection implements Member {
   constructor(socket: Socket, { host, clock, options }: ConnectionSite, onClosed: () => void) {
     this.#socket = socket;
     this.#host = host;
-    this.#clock = clock;
-    this.#client = clientAddress(socket);
+    this.clock = clock;
+    this.client = clientAddress(socket);
+    this.#secure = socket instanceof TLSSocket;
     this.#startedAt = clock.now();
     this.#resets = new ResetAllowance(this.#startedAt);
     socket.setNoDelay(true);
@@ -79,6 +80,10 @@ export class H2Connection implements Member {
     this.#arm(host.timeouts.httpRequest);
   }
 
+  get clientTimeout(): number {
+    return this.#host.timeouts.client;
+  }
+
   /** If no stream is open, it waits for the next as long as the host says now. */
   hurryIdle(): void {
     if (this.#streams === 0 && this.#used && !this.#closing) this.#wait();
@@ -87,7 +92,7 @@ export class H2Connection implements Member {
   destroy(reason: VaneError): void {
     this.#closing = true;
     this.#cancelTimer?.();
-    for (const exchange of [...this.#exchanges.values()]) exchange.abort(reason);
+    for (const exchange of this.#exchanges.all) exchange.abort(reason);
     // What has not been answered whole does not look so: it lacks its end.
     cut(this.#socket);
   }
@@ -95,88 +100,65 @@ export class H2Connection implements Member {
   #arrived(stream: ServerHttp2Stream, fields: H2Fields): void {
     // Breaks that concern it are told by its end.
     stream.on('error', () => {});
-    if (stream.destroyed) return;
     this.#used = true;
+    if (stream.closed) {
+      this.wasReset();
+      return;
+    }
     this.#streams++;
     this.#cancelTimer?.();
-    stream.once('close', () => this.#left());
-    const read = readH2Request(fields, stream.endAfterHeaders);
-    // What is announced as the limit holds only once the client has acknowledged it.
-    if (octetsOf(fields) > MAX_HEAD_BYTES) this.#refuse(stream, fields, 431, 'head is too large');
-    else if ('refused' in read) this.#refuse(stream, fields, 400, read.refused);
-    else if (valuesOf(fields, 'expect').some((value) => value.toLowerCase() !== '100-continue')) {
-      this.#refuse(stream, fields, 417, 'Expect is not 100-continue');
-    } else this.#take(stream, octetsOf(fields), read);
-  }
-
-  #take(stream: ServerHttp2Stream, octets: number, read: ReadRequest): void {
-    const now = this.#clock.now();
-    const expects = !read.head.bodyless && valuesOf(read.head.headers, 'expect').length > 0;
-    const reply = new StreamReply(stream, expects, this.#clock, () => this.#answering());
-    const side = new StreamSide(stream, reply, octets);
-    const exchange: CompatExchange = new CompatExchange({
-      ...read,
-      client: this.#client,
-      startedAt: now,
-      headAt: now,
-      side,
-      clock: this.#clock,
-      clientTimeout: () => this.#host.timeouts.client,
-      onOver: () => this.#exchanges.delete(stream),
-    });
-    this.#exchanges.set(stream, exchange);
-    const left = () => {
-      if (!side.isCut) exchange.abort(leaving(stream, read.body, side.kept.taken));
-    };
-    stream.once('aborted', () => {
-      left();
-      if (!side.isCut) this.#reset();
-    });
-    stream.once('close', () => {
-      if (isWhole(stream)) return;
-      left();
-      // Whatever is still to be answered has nobody to go to.
-      exchange.destroy(leaving(stream, read.body, side.kept.taken));
-    });
-    // Nothing comes, but its end is to be noticed.
-    if (read.head.bodyless) stream.resume();
-    this.#host.handle(exchange);
+    const request = readH2Request(fields, stream.endAfterHeaders, this.#secure);
+    if ('refused' in request) this.#refuse(stream, octetsOf(fields), request);
+    else {
+      const exchange = new StreamExchange(stream, request, this);
+      this.#exchanges.add(exchange);
+      stream.once('close', () => {
+        exchange.closed();
+        this.#left();
+      });
+      this.#host.handle(exchange);
+    }
   }
 
   /** Answers what is no request; the others go on. */
-  #refuse(stream: ServerHttp2Stream, fields: H2Fields, status: number, why: string): void {
+  #refuse(stream: ServerHttp2Stream, bytesIn: number, { status, refused }: NoRequest): void {
+    stream.once('close', () => this.#left());
     const answer = errorAnswer(status);
-    const reply = new StreamReply(stream, false, this.#clock, () => this.#answering());
-    const headers = [...answer.headers, ...lengthHeaders(answer)];
-    reply.begin({ status, message: undefined, headers, framed: true }, false, () => {});
-    reply.write(Buffer.from(answer.body));
-    reply.end();
+    const body = Buffer.from(answer.body);
+    const out = new StreamWriter(stream, this.clock, () => {});
+    this.answering();
+    out.begin(status, [...answer.headers, ...lengthHeaders(answer)]);
+    out.write(body, 0, body.length, true);
     const { timeouts } = this.#host;
     if (timeouts.client > 0) {
-      const cancel = this.#clock.after(timeouts.client, () => stream.close(constants.NGHTTP2_CANCEL));
+      const cancel = this.clock.after(timeouts.client, () => stream.close(constants.NGHTTP2_CANCEL));
       stream.once('close', cancel);
     }
     this.#host.refused({
-      client: this.#client,
-      startedAt: this.#clock.now(),
-      error: new VaneError('REQUEST_INVALID', why),
+      client: this.client,
+      startedAt: this.clock.now(),
+      error: new VaneError('REQUEST_INVALID', refused),
       status,
-      bytesIn: octetsOf(fields),
-      bytesOut: reply.octets,
+      bytesIn,
+      bytesOut: out.octets,
     });
   }
 
-  #reset(): void {
-    if (this.#resets.take(this.#clock.now()) || this.#session.destroyed) return;
+  wasReset(): void {
+    if (this.#socket.destroyed || this.#session.destroyed) return;
+    if (this.#resets.take(this.clock.now())) return;
     this.#closing = true;
     const error = new VaneError('REQUEST_INVALID', 'client broke off too many streams');
     this.#session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     this.#tell(error);
   }
 
-  /** The head of an answer goes out. */
-  #answering(): void {
+  answering(): void {
     if (this.#host.draining) this.#goAway();
+  }
+
+  over(exchange: StreamExchange): void {
+    this.#exchanges.delete(exchange);
   }
 
   #left(): void {
@@ -194,7 +176,7 @@ export class H2Connection implements Member {
 
   #arm(wait: number): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = wait > 0 ? this.#clock.after(wait, () => this.#late()) : undefined;
+    this.#cancelTimer = wait > 0 ? this.clock.after(wait, () => this.#late()) : undefined;
   }
 
   #late(): void {
@@ -224,7 +206,7 @@ export class H2Connection implements Member {
   /** What is counted and logged of a connection that was ended, not of one of its streams. */
   #tell(error: VaneError): void {
     this.#host.refused({
-      client: this.#client,
+      client: this.client,
       startedAt: this.#startedAt,
       error,
       status: undefined,
@@ -232,12 +214,4 @@ export class H2Connection implements Member {
       bytesOut: 0,
     });
   }
-}
-
-/** Why a stream is over before its answer was. */
-function leaving(stream: ServerHttp2Stream, body: BodyFraming, taken: number): VaneError {
-  if (stream.rstCode === constants.NGHTTP2_PROTOCOL_ERROR && typeof body === 'number' && taken !== body) {
-    return new VaneError('REQUEST_INVALID', 'body is not as long as Content-Length says');
-  }
-  return new VaneError('CLIENT_ABORTED', `client broke off the stream (code ${stream.rstCode ?? 0})`);
 }

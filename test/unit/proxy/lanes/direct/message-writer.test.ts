@@ -74,7 +74,7 @@ describe('what is written to connections', () => {
     writer.writeText('urgent');
     writer.write(BODY, 2, 3, false);
     writer.write(long, 0, long.length, false);
-    writer.write(BODY, 3, 4, true, 'T: 1\r\n');
+    writer.write(BODY, 3, 4, true, ['T', '1']);
     const { promise, resolve } = Promise.withResolvers<void>();
     writer.onFlushed(resolve);
     await promise;

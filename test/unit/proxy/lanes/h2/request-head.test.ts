@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readH2Request } from '../../../../../src/proxy/lanes/h2/request-head.ts';
+import { type H2Fields, readH2Request } from '../../../../../src/proxy/lanes/h2/request-head.ts';
 
 const GET = [':method', 'GET', ':scheme', 'https', ':authority', 'w.example', ':path', '/a?b'];
+
+const read = (fields: H2Fields, ended: boolean) => readH2Request(fields, ended, true);
 
 describe('the head of a request over HTTP/2', () => {
   test('is that of one over HTTP/1.1', () => {
     const fields = [...GET, 'cookie', 'a=1', 'x-one', 'y', 'cookie', 'b=2', 'te', 'trailers'];
-    expect(readH2Request(fields, true)).toEqual({
+    expect(read(fields, true)).toEqual({
       head: {
         method: 'GET',
         target: '/a?b',
@@ -19,7 +21,9 @@ describe('the head of a request over HTTP/2', () => {
         upgrade: false,
         secure: true,
       },
-      body: 'none',
+      framing: 'none',
+      expects: false,
+      octets: 116,
     });
   });
 
@@ -29,19 +33,19 @@ describe('the head of a request over HTTP/2', () => {
     [['content-length', '0'], false, 0, true],
     [['content-length', '12'], false, 12, false],
   ])('with %j, ended: %j, says of the body %j', (more, ended, body, bodyless) => {
-    expect(readH2Request([...GET, ...more], ended)).toMatchObject({ body, head: { bodyless } });
+    expect(read([...GET, ...more], ended)).toMatchObject({ framing: body, head: { bodyless } });
   });
 
   test('takes Host for the authority, or beside it where it is the same', () => {
     const without = [...GET.slice(0, 4), ':path', '/'];
-    expect(readH2Request([...without, 'host', 'o'], true)).toMatchObject({ head: { host: 'o' } });
-    const both = readH2Request([...GET, 'host', 'W.example'], true);
+    expect(read([...without, 'host', 'o'], true)).toMatchObject({ head: { host: 'o' } });
+    const both = read([...GET, 'host', 'W.example'], true);
     expect(both).toMatchObject({ head: { headers: ['host', 'W.example'] } });
   });
 
   test('OPTIONS may be about the whole server', () => {
     const fields = [':method', 'OPTIONS', ':scheme', 'https', ':authority', 'w', ':path', '*'];
-    expect(readH2Request(fields, true)).toMatchObject({ head: { target: '*', path: '*' } });
+    expect(read(fields, true)).toMatchObject({ head: { target: '*', path: '*' } });
   });
 
   test('never has what could end a line, another message, or a second Host', () => {
@@ -52,9 +56,9 @@ describe('the head of a request over HTTP/2', () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(name, text), { maxLength: 6 }), fc.boolean(), (more, ended) => {
-        const read = readH2Request([...GET, ...more.flat()], ended);
-        if ('refused' in read) return;
-        const { headers, target } = read.head;
+        const request = read([...GET, ...more.flat()], ended);
+        if ('refused' in request) return;
+        const { headers, target } = request.head;
         expect(`${target}${headers.join('')}`).not.toMatch(/[\r\n\0]/);
         const names = headers.filter((_, i) => i % 2 === 0).map((one) => one.toLowerCase());
         expect(names.filter((one) => one === 'host')).toHaveLength(1);

@@ -2,14 +2,22 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { cut } from '../../tcp/cut.ts';
 import { KeptBody } from './kept-body.ts';
-import type { ClientReply } from './reply.ts';
-import type { ClientSide, UpgradableClient } from './site.ts';
+import type { Reply } from './reply.ts';
 
-/** The client of a request that has the connection to itself. */
-export class Http1Side implements ClientSide {
+/** The client's connection, for protocols to be switched on it. */
+export interface UpgradableClient {
+  readonly socket: Socket;
+  /** What the client sent behind the head. */
+  readonly first: Buffer | undefined;
+}
+
+/** The client of one request, which has the connection to itself. */
+export class ClientSide {
+  /** The request's body. */
   readonly incoming: IncomingMessage;
+  /** What attempts have taken of it. */
   readonly kept = new KeptBody();
-  readonly reply: ClientReply;
+  readonly reply: Reply;
   readonly upgradable: UpgradableClient;
   readonly #socket: Socket;
   readonly #readBefore: number;
@@ -18,7 +26,7 @@ export class Http1Side implements ClientSide {
   /** @param before the socket's counters when the request before this one was over */
   constructor(
     incoming: IncomingMessage,
-    reply: ClientReply,
+    reply: Reply,
     upgradable: UpgradableClient,
     before: { readonly read: number; readonly written: number },
   ) {
@@ -30,19 +38,25 @@ export class Http1Side implements ClientSide {
     this.#writtenBefore = before.written;
   }
 
+  /** What the answer goes into; says `drain` when there is room again. */
   get taker(): Socket {
     return this.#socket;
   }
 
+  /** Nothing reaches the client any more. */
   get gone(): boolean {
     return this.#socket.destroyed;
   }
 
-  /** Node says that a request without a body is complete only after its answer has begun. */
+  /**
+   * The body has not come whole, and nobody will read it. Node says that a request without a body is complete only
+   * after its answer has begun.
+   */
   get unread(): boolean {
     return !this.incoming.complete;
   }
 
+  /** Of this request so far, heads included. */
   get bytesIn(): number {
     return this.#socket.bytesRead - this.#readBefore;
   }
@@ -51,6 +65,7 @@ export class Http1Side implements ClientSide {
     return this.#socket.bytesWritten - this.#writtenBefore;
   }
 
+  /** Breaks off what is under way, so that the client cannot take it for whole. */
   cut(): void {
     cut(this.#socket);
   }
