@@ -11,6 +11,7 @@ import { withFixedSettings } from './config/fixed-settings.ts';
 import type { RuntimeConfig } from './config/runtime/config.ts';
 import type { RegistryConfig } from './config/runtime/registry.ts';
 import { bindSocket } from './control/bound-socket.ts';
+import { ClusterOrders } from './control/cluster-orders.ts';
 import { Control } from './control/control.ts';
 import { PlaneGroup } from './control/plane-group.ts';
 import type { SystemView } from './control/view.ts';
@@ -207,7 +208,8 @@ export class App {
       operations: {
         backends: () => this.#control?.backends ?? [],
         explain: (backend, server) => this.#control?.explain(backend, server),
-        operate: (backend, server, mode, why) => this.#control?.operate(backend, server, mode, why),
+        operate: (...order) => this.#control?.orders.here(...order),
+        operateEverywhere: async (...order) => this.#control?.orders.everywhere(...order),
       },
       cluster: () => this.#registry?.cluster?.status(),
       clock: this.#clock,
@@ -332,14 +334,19 @@ export class App {
   async #startControl(builtin: Resolver | undefined, channel: ControlEnd): Promise<Control> {
     const { log } = this.#options;
     const { dataDir } = this.#config.global;
+    const clock = this.#clock;
+    const registry = this.#registry;
+    const clusterOrders = registry && new ClusterOrders({ registry, clock, log });
+    if (clusterOrders) await this.#lifecycle.start(clusterOrders);
     const control = new Control({
       channel,
-      clock: this.#clock,
+      clock,
       random: Math.random,
       log,
       builtin,
       answersFile: dataDir && join(dataDir, ANSWERS_FILE),
       slots: this.#slots,
+      clusterOrders,
     });
     await this.#lifecycle.start(control);
     this.#control = control;

@@ -12,7 +12,7 @@ import {
 import { Names } from './names.ts';
 import { RememberedModes } from './remembered-modes.ts';
 import { type ServerSnapshot, serverId } from './server.ts';
-import { isGone, type OperatorMode, type ServerEvent } from './state.ts';
+import { isGone, type OperatorMode, type ServerEvent, type StandingOrder } from './state.ts';
 import type { Adjustment } from './weights.ts';
 
 export type { Candidate } from './answers.ts';
@@ -43,10 +43,16 @@ export class Members {
   readonly #draining = new Set<string>();
   readonly #changes = new ChangeLog();
   readonly #modes = new RememberedModes();
+  readonly #standing: (id: string) => StandingOrder | undefined;
   #snapshots: readonly ServerSnapshot[] = [];
   #stale = false;
   #open = 0;
   #panic = false;
+
+  /** @param standing what holds for a server that comes, unless it was there lately and something was said of it then */
+  constructor(standing: (id: string) => StandingOrder | undefined = () => undefined) {
+    this.#standing = standing;
+  }
 
   /** How many take new work. */
   get open(): number {
@@ -95,8 +101,9 @@ export class Members {
     return this.#tell(id, { kind: 'health', up, why }, now);
   }
 
-  /** A server that is not (or no longer) known is passed over. */
+  /** Of a server that is not known (any more) it only ends what is remembered. */
   operator(id: string, mode: OperatorMode, why: string, now: number): readonly Transition[] {
+    if (!this.#entries.has(id)) this.#modes.forget(id);
     return this.#tell(id, { kind: 'operator', mode, why }, now);
   }
 
@@ -248,7 +255,8 @@ export class Members {
   }
 
   #add(id: string, found: Found, name: string, why: string, now: number): Transition {
-    const operator = this.#modes.take(id, now);
+    const standing = this.#standing(id);
+    const operator = this.#modes.take(id, now) ?? (standing && { ...standing, since: now });
     const rank = this.#answers.rank(found.source);
     const fresh = newMember(found.candidate, { name, rank }, why, now, operator);
     const member = afterEvent(fresh, { kind: 'panic', on: this.#panic, why }, now, 0, found.candidate.sticky);

@@ -23,6 +23,11 @@ export class RememberedModes {
     }
   }
 
+  /** Something else has been said of a server that is gone. */
+  forget(id: string): void {
+    this.#gone.delete(id);
+  }
+
   /** A server is back: what holds for it, if anything is remembered. */
   take(id: string, now: number): ServerFacts['operator'] | undefined {
     const remembered = this.#gone.get(id);

@@ -15,6 +15,12 @@ export interface ServerFacts {
 
 export type OperatorMode = 'ready' | 'drain' | 'maint';
 
+/** What an operator has said of a server, whether or not it is there. */
+export interface StandingOrder {
+  readonly mode: OperatorMode;
+  readonly why: string;
+}
+
 /** Why a source says what it says, and since when (clock ms). */
 export interface Said {
   readonly why: string;

@@ -28,8 +28,9 @@ export async function askVane(
   const at = `http://${hostPort(EVERYWHERE.get(host) ?? host, port)}`;
   const answer = await answerOf(`${at}${target}${words && `?${words}`}`, at, body);
   if (answer.ok) return await answer.json();
-  // What it has to say about the question it says in one line.
-  if (answer.status < 500) throw new VaneError('REQUEST_INVALID', (await answer.text()).trim());
+  // What it has to say about the question, or its surroundings, it says in one line.
+  if (answer.status < 500 || answer.status === 503)
+    throw new VaneError('REQUEST_INVALID', (await answer.text()).trim());
   throw new VaneError('UPSTREAM_PROTOCOL', `${at} answers ${answer.status}: is it Vane?`);
 }
 

@@ -115,11 +115,12 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .addArgument(new Argument('<state>', 'what it is to be').choices(SERVER_STATES))
     .requiredOption(...file)
     .option('--reason <text>', 'why, for its history')
+    .option('--cluster', 'on every node that shares the registry, and after restarts, too')
     .action(
       async (
         target: string,
         state: (typeof SERVER_STATES)[number],
-        options: { file: string; reason?: string },
+        options: { file: string; reason?: string; cluster?: true },
       ) => {
         const { setServer } = await import('./server.ts');
         code = await setServer(target, state, options);

@@ -13,13 +13,13 @@ const FAILED = 1;
 export async function setServer(
   target: string,
   state: (typeof SERVER_STATES)[number],
-  { file, reason }: { readonly file: string; readonly reason?: string },
+  { file, reason, cluster }: { readonly file: string; readonly reason?: string; readonly cluster?: true },
 ): Promise<number> {
   const at = target.indexOf('/');
   const [backend, server] = [target.slice(0, at), target.slice(at + 1)];
   try {
-    await askVane(file, '/server', { backend, server }, { state, by: userName(), reason });
-    console.log(`${target}: ${state}`);
+    await askVane(file, '/server', { backend, server }, { state, by: userName(), reason, cluster });
+    console.log(`${target}: ${state}${cluster ? ' on all nodes' : ''}`);
     return 0;
   } catch (error) {
     console.error(error instanceof ConfigError ? error.message : `Not done: ${messageOf(error)}`);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Member, Members, type Reasons, type Transition } from '../balance/members.ts';
 import type { ServerChange, ServerSet } from '../balance/server.ts';
-import type { OperatorMode } from '../balance/state.ts';
+import type { OperatorMode, StandingOrder } from '../balance/state.ts';
 import type { WeightWord } from '../balance/weights.ts';
 import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { AddressSource, DomainSource, ServerSource, TrackConfig } from '../config/runtime/servers.ts';
@@ -31,6 +31,8 @@ export interface BackendControlDeps {
   readonly onMembers: (ids?: readonly string[]) => void;
   /** How a server that a server tracks is checked; undefined: there is none. */
   readonly tracked: (track: TrackConfig, member: Member) => ServerCheckTarget | undefined;
+  /** What operators have said of a server for all nodes. */
+  readonly standing: (id: string) => StandingOrder | undefined;
   readonly publish: (change: ServerChange) => void;
 }
 
@@ -45,7 +47,7 @@ interface Followed {
  * has a say in it brought together. Whatever changes is told to the data plane at once.
  */
 export class BackendControl {
-  readonly members = new Members();
+  readonly members: Members;
   readonly news: BackendNews;
   config: BackendConfig;
   readonly #deps: BackendControlDeps;
@@ -72,6 +74,7 @@ export class BackendControl {
   constructor(config: BackendConfig, deps: BackendControlDeps) {
     this.config = config;
     this.#deps = deps;
+    this.members = new Members(deps.standing);
     this.#exclusions = new Exclusions(deps.log, config.name);
     this.news = new BackendNews(config.name, deps.clock, deps.log);
     this.#warming = new Warming({

@@ -1,6 +1,4 @@
 import { serverId } from '../balance/server.ts';
-import type { OperatorMode } from '../balance/state.ts';
-import type { WeightWord } from '../balance/weights.ts';
 import type { RuntimeConfig } from '../config/runtime/config.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Part } from '../core/lifecycle.ts';
@@ -16,9 +14,11 @@ import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { Listening } from '../proxy/plane/messages.ts';
 import { BackendControl } from './backend-control.ts';
 import { backendView } from './backend-view.ts';
-import { type BackendExplanation, explain, isCalled } from './explain.ts';
+import type { ClusterOrders } from './cluster-orders.ts';
+import { type BackendExplanation, explain } from './explain.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
+import { ServerOrders } from './server-orders.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import type { ProcessView, SystemView } from './view.ts';
 
@@ -35,6 +35,8 @@ export interface ControlOptions {
   readonly answersFile?: string | undefined;
   /** Shared with whoever else runs checks. */
   readonly slots: Slots;
+  /** What operators say on all nodes; undefined: there is no registry to keep it. */
+  readonly clusterOrders?: ClusterOrders | undefined;
 }
 
 /** What only the composition of the whole knows. */
@@ -50,6 +52,7 @@ const SETTLE_POLL_MS = 5;
  */
 export class Control implements Part {
   readonly name = 'control';
+  readonly orders: ServerOrders;
   readonly #options: ControlOptions;
   readonly #line: PlaneLine;
   readonly #tickets: TicketKeys;
@@ -69,6 +72,7 @@ export class Control implements Part {
   constructor(options: ControlOptions) {
     const { clock, random, log, slots, builtin } = options;
     this.#options = options;
+    this.orders = new ServerOrders(this.#backends, options.clusterOrders);
     this.#sections = new ResolverSections(clock, random, builtin);
     const { resolvers } = this.#sections.update([]);
     const { answersFile: file } = options;
@@ -77,7 +81,11 @@ export class Control implements Part {
     const spread = () => this.#config?.global.spreadChecks ?? 0;
     this.#checks = new ServerChecks({ clock, random, slots, spread });
     this.#agents = new ServerAgents({ clock, random, slots });
+    const everywhere = options.clusterOrders?.listen(({ backend, id, mode, why }) =>
+      this.#backends.get(backend)?.operator(id, mode, why),
+    );
     this.#unsubscribe = [
+      ...(everywhere ? [everywhere] : []),
       this.#checks.flips.on(({ id }) => this.#tellHealth(id)),
       this.#agents.news.on(({ id }) => this.#tellHealth(id)),
     ];
@@ -184,26 +192,6 @@ export class Control implements Part {
     return found && explain(found, this.#checks, server, { now: clock.now(), wall: clock.wall() });
   }
 
-  /**
-   * Does with a server what an operator says.
-   * @param server its name, address or id
-   * @returns how many it was done with; undefined: there is no such backend
-   */
-  operate(
-    backend: string,
-    server: string,
-    order: OperatorMode | WeightWord,
-    why: string,
-  ): number | undefined {
-    const found = this.#backends.get(backend);
-    const called = found?.members.all().filter(({ id, snapshot }) => isCalled(server, id, snapshot.name));
-    for (const { id } of called ?? []) {
-      if (typeof order === 'string') found?.operator(id, order, why);
-      else found?.weigh(id, order, why);
-    }
-    return called?.length;
-  }
-
   /** Lets the data plane finish what it has, after `grace` and until the deadline; then ends everything. Idempotent. */
   stop(deadline: number): Promise<void> {
     this.#stopping ??= this.#stop(deadline);
@@ -244,6 +232,7 @@ export class Control implements Part {
           const { address, port } = snapshot;
           return other?.target(server ?? id) ?? other?.target(serverId(address, port));
         },
+        standing: (id) => this.#options.clusterOrders?.find(config.name, id),
         publish: (change) => {
           if (this.#backends.get(change.backend) === backend) this.#line.changeServers(change);
         },

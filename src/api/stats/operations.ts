@@ -3,6 +3,7 @@ import type { OperatorMode } from '../../balance/state.ts';
 import type { WeightWord } from '../../balance/weights.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { BackendExplanation } from '../../control/explain.ts';
+import { messageOf } from '../../core/errors.ts';
 import { admit } from '../consul/admission.ts';
 import { Refusal } from '../consul/refusal.ts';
 
@@ -18,6 +19,13 @@ export interface Operations {
     order: OperatorMode | WeightWord,
     why: string,
   ) => number | undefined;
+  /** The same on every node that shares the registry. Rejects with a VaneError. */
+  readonly operateEverywhere: (
+    backend: string,
+    server: string,
+    mode: OperatorMode,
+    why: string,
+  ) => Promise<number | undefined>;
 }
 
 export interface OperationsAnswer {
@@ -69,29 +77,39 @@ export function operateRefusal(
 }
 
 /**
- * `POST /server?backend=NAME&server=NAME` with `{"state": "drain", "by": "alice", "reason": "deploy"}`, or with
- * `{"weight": "50%"}`.
+ * `POST /server?backend=NAME&server=NAME` with `{"state": "drain", "by": "alice", "reason": "deploy"}`, with
+ * `"cluster": true` for all nodes, or with `{"weight": "50%"}`.
  */
-export function operateAnswer(
+export async function operateAnswer(
   operations: Operations,
   query: URLSearchParams,
   body: unknown,
   peer: string | undefined,
-): OperationsAnswer {
+): Promise<OperationsAnswer> {
   const [backend, server] = [query.get('backend'), query.get('server')];
   if (backend === null || server === null) return said(400, 'Which server? ?backend=NAME&server=NAME');
-  const { state, weight, by, reason } = isObject(body) ? body : {};
+  const { state, weight, by, reason, cluster = false } = isObject(body) ? body : {};
   const order = weight === undefined ? MODES.find((one) => one === state) : weightOf(weight);
   if (order === undefined) {
     const weights = `{"weight": …} with 0 to ${HIGHEST_WEIGHT}, or a percentage such as "50%"`;
     return said(400, `Expected {"state": …} with one of ${MODES.join(', ')}, or ${weights}`);
   }
+  if (typeof cluster !== 'boolean' || (cluster && typeof order !== 'string')) {
+    return said(400, 'Expected "cluster" to be true or false, and true only with "state"');
+  }
   const told = typeof order === 'string' ? { state: order } : { weight };
   const who = callerOf(by, peer);
   const because = words(reason, LONGEST_REASON);
   const what = typeof order === 'string' ? order : `weight ${String(weight)}`;
-  const why = `${what} by ${who}${because && `: ${because}`}`;
-  const servers = operations.operate(backend, server, order, why);
+  const why = `${what}${cluster ? ' on all nodes' : ''} by ${who}${because && `: ${because}`}`;
+  let servers: number | undefined;
+  if (cluster && typeof order === 'string') {
+    try {
+      servers = await operations.operateEverywhere(backend, server, order, why);
+    } catch (error) {
+      return said(503, `not taken by the registry: ${messageOf(error)}`);
+    }
+  } else servers = operations.operate(backend, server, order, why);
   if (servers === undefined) return noBackend(operations, backend);
   if (servers === 0) return said(404, `backend ${plain(backend)} has no server ${plain(server)}`);
   return { status: 200, body: `${JSON.stringify({ ...told, servers })}\n`, type: 'application/json' };

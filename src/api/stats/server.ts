@@ -172,7 +172,7 @@ class Server implements StatsApi {
 
   #routeOperate(server: FastifyInstance): void {
     server.post(OPERATE, async (request, reply) => {
-      const answer = operateAnswer(
+      const answer = await operateAnswer(
         this.#operations,
         queryOf(request),
         request.body,
@@ -283,6 +283,7 @@ const NOTHING_TO_OPERATE: Operations = {
   backends: () => [],
   explain: () => undefined,
   operate: () => undefined,
+  operateEverywhere: async () => undefined,
 };
 
 function queryOf({ url }: FastifyRequest): URLSearchParams {

@@ -113,6 +113,7 @@ class Scene {
       watchers: this.#watchers,
       onMembers: () => {},
       tracked: () => undefined,
+      standing: () => undefined,
       publish: (change) => {
         this.told.push({ type: 'change', change });
         control.post({ type: 'change', change });
