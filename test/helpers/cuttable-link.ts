@@ -10,6 +10,7 @@ export class CuttableLink {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isCut = false;
+  #refuses = false;
 
   private constructor(to: number) {
     this.#to = to;
@@ -35,8 +36,15 @@ export class CuttableLink {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Ends all connections, and any that is tried until it is mended, so that everybody knows at once. */
+  refuse(): void {
+    this.#refuses = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   mend(): void {
     this.#isCut = false;
+    this.#refuses = false;
     for (const socket of this.#sockets) socket.resume();
   }
 
@@ -47,6 +55,10 @@ export class CuttableLink {
   }
 
   #join(near: Socket): void {
+    if (this.#refuses) {
+      near.destroy();
+      return;
+    }
     const far = connect({ host: '127.0.0.1', port: this.#to, allowHalfOpen: true });
     for (const [one, other] of [
       [near, far],

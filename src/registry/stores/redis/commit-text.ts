@@ -7,18 +7,20 @@ export interface CommitBody {
   readonly changes: readonly Change[];
   readonly cause: Cause;
   readonly expects: readonly Expectation[];
+  /** Of one that puts back rows of a registry that was lost: the last commit of that one that its writer knew. */
+  readonly asOf?: number | undefined;
 }
 
 const VERSION = 1;
 
 /** A commit as JSON. Values of keys are bytes, which JSON has not: they are in base64. */
-export function encodeCommit({ changes, cause, expects }: CommitBody): string {
+export function encodeCommit({ changes, cause, expects, asOf }: CommitBody): string {
   const written = changes.map((change) => {
     if (change.op !== 'put-kv') return change;
     const { value, ...rest } = change.entry;
     return { ...change, entry: { ...rest, value: Buffer.from(value).toString('base64') } };
   });
-  return JSON.stringify({ version: VERSION, changes: written, cause, expects });
+  return JSON.stringify({ version: VERSION, changes: written, cause, expects, asOf });
 }
 
 /** Throws STORE_CORRUPT for what is no commit that this version of Vane could have written. */

@@ -22,6 +22,10 @@ export interface StoreKeys {
   readonly sessions: string;
   /** There for a while after a session has ended for want of renewal. */
   readonly ended: (session: string) => string;
+  /** A hash: how far the rows of a lost registry have been put back. */
+  readonly restored: string;
+  /** Held by whoever puts back rows. */
+  readonly turn: string;
   /** Rows of a snapshot. */
   readonly chunk: (index: number, number: number) => string;
 }
@@ -41,6 +45,8 @@ export function storeKeys(prefix: string): StoreKeys {
     tokens: `${base}:leader-tokens`,
     sessions: `${base}:sessions`,
     ended: (session) => `${base}:ended:${session}`,
+    restored: `${base}:restored`,
+    turn: `${base}:restorer`,
     chunk: (index, number) => `${base}:snapshot:${index}:${number}`,
   };
 }

@@ -54,8 +54,9 @@ export class CommitLog {
 
   /** Returns the epoch of the registry that is there then, whoever founded it. */
   async found(epoch: string, index: number): Promise<string> {
-    const { epoch: name, index: at, log, snapshot } = this.#keys;
-    return String(await runScript(this.#client, found, [name, at, log, snapshot], [epoch, index]));
+    const { epoch: name, index: at, log, snapshot, restored } = this.#keys;
+    const keys = [name, at, log, snapshot, restored];
+    return String(await runScript(this.#client, found, keys, [epoch, index]));
   }
 
   /** Returns the commit's index. */

@@ -1,42 +1,91 @@
 import { randomUUID } from 'node:crypto';
 import type { Cause, StoreSnapshot } from '../../model.ts';
 import type { CommitLog } from './log.ts';
-import { type PutBack, planOtherRows, planOwnRows } from './rebuild.ts';
+import {
+  type Knowledge,
+  type PutBack,
+  planKeysAndQueries,
+  planOtherNodes,
+  planOwnRows,
+  planRemovals,
+  planSessions,
+} from './rebuild.ts';
 import type { Replay } from './replay.ts';
+import type { Restoration } from './restoration.ts';
 
-export interface PutBackInto {
+/** A lost registry as one node knows it, and the one that has begun anew. */
+export interface LostRegistry {
   readonly store: CommitLog;
+  readonly restoration: Restoration;
   readonly epoch: string;
-  /** What is in there now. */
+  /** What is in the new one now. */
   readonly replay: Replay;
+  /** All rows of the lost one, with what took effect here alone. */
+  readonly held: StoreSnapshot;
+  readonly self: string;
+  /** The last commit of the lost one that is known here. */
+  readonly knownUpTo: number;
+  /** The index that the new one must have reached, later than any that was seen. */
+  readonly least: number;
+  /** Ends the wait for other nodes that put back theirs. */
+  readonly signal: AbortSignal;
 }
 
 const PUT_BACK: Cause = { by: 'registry', what: 'put back' };
-/** Others that begin anew at the same moment may put this node's rows back as they knew them: once, and then again. */
+/** Whoever writes to the new registry meanwhile may get in before: what is left is planned anew, so often. */
 const MOST_ROUNDS = 10;
+/** Changes and bytes of values in one commit, but for those of one node, which go together. */
+const MOST_TOGETHER = 100;
+const MOST_BYTES = 1024 * 1024;
 
-/** Fills a registry that begins anew from what is held here. Resolves to how many rows that took. */
-export async function putBackRows(
-  { store, epoch, replay }: PutBackInto,
-  held: StoreSnapshot,
-  self: string,
-): Promise<number> {
-  let rows = 0;
-  const put = async ({ changes, expects }: PutBack) => {
-    await store.append(epoch, randomUUID(), { changes, expects, cause: PUT_BACK }, 0);
-    rows += changes.length;
-  };
-  const own = async () => {
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const changes = planOwnRows(held, replay.catalog, self);
-      if (changes.length > 0) await put({ changes, expects: [] });
-      await replay.goOn();
-      if (planOwnRows(held, replay.catalog, self).length === 0) break;
+/**
+ * Fills a registry that begins anew from what is held here: a node's own rows are as it knows them, all others as the
+ * node knows them that has heard most of the lost one, whatever the order in which they come back. What somebody has
+ * written to the new one stays.
+ */
+export async function putBackRows(lost: LostRegistry): Promise<void> {
+  const { store, restoration, epoch, replay, held, self, knownUpTo } = lost;
+  await restoration.inTurn(lost.signal, async (keep) => {
+    await replay.goOn();
+    const append = async (one: PutBack, asOf?: number) => {
+      await store.append(epoch, randomUUID(), { ...one, cause: PUT_BACK, asOf }, lost.least);
+      await keep();
+    };
+    // Clients wait for indexes later than those that they have seen.
+    if (replay.index < lost.least) await append({ changes: [], expects: [] });
+    await replay.goOn();
+    // First: its sessions, and the locks that they hold, are taken in only where the node is.
+    const own = planOwnRows(held, replay.catalog, self);
+    if (own.length > 0) await append({ changes: own, expects: [] });
+    await restoration.hasSpoken(self);
+    const restored = await restoration.read();
+    const knowledge: Knowledge = {
+      ...{ held, self, ...restored, found: replay.catalog },
+      isStale: ({ modifyIndex }) => (replay.putBackAsOf(modifyIndex) ?? knownUpTo) < knownUpTo,
+    };
+    for (const plan of [planOtherNodes, planSessions, planKeysAndQueries, planRemovals]) {
+      for (let round = 0; round < MOST_ROUNDS; round++) {
+        await replay.goOn();
+        const left = plan(knowledge);
+        if (left.length === 0) break;
+        for (const one of inBatches(left)) await append(one, knownUpTo);
+      }
     }
-  };
-  // First: its sessions, and the locks that they hold, are taken in only where the node is.
-  await own();
-  for (const one of planOtherRows(held, replay.catalog, self)) await put(one);
-  await own();
-  return rows;
+    await replay.goOn();
+    if (knownUpTo > restored.upTo) await restoration.isWhole(knownUpTo);
+  });
+}
+
+function* inBatches(all: readonly PutBack[]): Generator<PutBack> {
+  let [changes, expects]: [PutBack['changes'][number][], PutBack['expects'][number][]] = [[], []];
+  let bytes = 0;
+  for (const one of all) {
+    changes.push(...one.changes);
+    expects.push(...one.expects);
+    for (const change of one.changes) if (change.op === 'put-kv') bytes += change.entry.value.byteLength;
+    if (changes.length < MOST_TOGETHER && bytes < MOST_BYTES) continue;
+    yield { changes, expects };
+    [changes, expects, bytes] = [[], [], 0];
+  }
+  if (changes.length > 0) yield { changes, expects };
 }

@@ -22,6 +22,7 @@ import { putBackRows } from './put-back.ts';
 import { putBackCommits } from './put-back-commits.ts';
 import { RedisCoordination } from './redis-coordination.ts';
 import { Replay } from './replay.ts';
+import { Restoration } from './restoration.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import type { ProcessIdentity } from './this-process.ts';
 
@@ -75,6 +76,7 @@ export class RedisStore implements RegistryStore {
   readonly #snapshots: SnapshotWriter;
   readonly #own: OwnCommits;
   readonly #outage: Outage;
+  readonly #restoration: Restoration;
   readonly #closing = new AbortController();
   #host: StoreHost | undefined;
   /** The registry that this node follows; undefined: it has found none yet. */
@@ -95,6 +97,7 @@ export class RedisStore implements RegistryStore {
     this.#writer = connectRedis(address, 'vane-writer', COMMAND_MS, random);
     this.#reader = connectRedis(address, 'vane-reader', WAIT_MS + COMMAND_MS, random);
     const keys = storeKeys(prefix);
+    this.#restoration = new Restoration(this.#writer, keys, clock);
     this.#log = new CommitLog(this.#writer, keys);
     this.#outbox = new Outbox(outboxFile === undefined ? undefined : new OutboxJournal(outboxFile, log));
     this.#snapshots = new SnapshotWriter(this.#log, log);
@@ -307,7 +310,12 @@ export class RedisStore implements RegistryStore {
     if (hasLost && isOther && knew) {
       log.error({}, 'redis has lost the registry: putting back what this node knows');
       this.#own.forget();
-      await putBackRows({ store: this.#log, epoch, replay }, host.snapshot(), host.self);
+      const least = this.#highest + INDEXES_AHEAD;
+      await putBackRows({
+        ...{ store: this.#log, restoration: this.#restoration, epoch, replay, least },
+        ...{ held: host.snapshot(), self: host.self, knownUpTo: this.#index },
+        signal: this.#closing.signal,
+      });
     } else if (hasLost && knew) {
       const missing = this.#own.missingIn((uid) => replay.outcomeOf(uid) !== undefined, replay.since);
       await putBackCommits({ store: this.#log, epoch, replay, log, self: host.self }, missing);

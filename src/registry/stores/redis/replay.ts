@@ -15,6 +15,8 @@ export class Replay {
   readonly #uids = new Map<string, Outcome>();
   /** The index of the last commit since the snapshot that wrote or deleted a row. */
   readonly #written = new Map<string, number>();
+  /** Indexes of commits that put back rows of a lost registry, and up to where their writers knew that one. */
+  readonly #putBack = new Map<number, number>();
   #since = 0;
   #index = 0;
   #uid = '';
@@ -63,6 +65,11 @@ export class Replay {
     return this.#written.get(row) ?? 0;
   }
 
+  /** Of a commit that put back rows of a lost registry, the last commit of that one that its writer knew. */
+  putBackAsOf(index: number): number | undefined {
+    return this.#putBack.get(index);
+  }
+
   rows(): StoreSnapshot {
     return { ...snapshotOf(this.#catalog), index: this.#index };
   }
@@ -76,7 +83,7 @@ export class Replay {
     }
   }
 
-  #take({ index, after, uid, changes, cause, expects }: LogEntry): void {
+  #take({ index, after, uid, changes, cause, expects, asOf }: LogEntry): void {
     if (after !== this.#index) {
       // Cut off behind a newer snapshot, which is to be read from the start.
       throw new VaneError(
@@ -86,6 +93,7 @@ export class Replay {
     }
     const effects = this.#catalog.apply({ index, changes, cause, expects });
     for (const effect of effects) this.#written.set(rowOf(effect), index);
+    if (asOf !== undefined) this.#putBack.set(index, asOf);
     this.#uids.set(uid, { index, isVain: effects.length === 0 });
     this.#index = index;
     this.#uid = uid;
