@@ -50,13 +50,13 @@ export async function mysqlVipOrder(
 }
 
 function describe(vip: MysqlVipView): string {
-  const { name, phase, target, epoch, age, reason, waitsFor, servers, alarms, held, sessions } = vip;
+  const { name, phase, target, age, reason, waitsFor, servers, alarms, held, sessions } = vip;
   const leads = target === undefined ? 'leads nowhere' : `leads to ${target}`;
   const width = (read: (server: MysqlServerView) => string) =>
     Math.max(...servers.map((server) => read(server).length));
   const [ids, addresses] = [width(({ id }) => id), width(({ address }) => address)];
   return [
-    `${name}: ${phase}, ${leads}, epoch ${epoch}, for ${seconds(age)}: ${reason}`,
+    `${name}: ${phase}, ${leads}, ${epochWords(vip)}, for ${seconds(age)}: ${reason}`,
     ...(waitsFor === undefined ? [] : [`  not back to the master yet: ${waitsFor}`]),
     ...servers.map((server) => {
       const { id, role, address } = server;
@@ -68,6 +68,12 @@ function describe(vip: MysqlVipView): string {
       (alarm) => `  alarm ${'server' in alarm ? `${alarm.server} ` : ''}${alarm.kind}: ${alarm.why}`,
     ),
   ].join('\n');
+}
+
+function epochWords({ epoch, lead }: MysqlVipView): string {
+  if (lead === undefined) return `epoch ${epoch}`;
+  const who = { self: 'decided here', other: 'decided by another Vane', nobody: 'decided by nobody for all' };
+  return `${epoch === undefined ? 'no epoch' : `epoch ${epoch}`} (${who[lead]})`;
 }
 
 function standing({ paused, frozenFor, demoted }: MysqlVipView): readonly string[] {

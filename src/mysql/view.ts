@@ -1,6 +1,6 @@
 import type { EndpointTotals } from './endpoint/site.ts';
 import type { FailureClass, Role } from './failover/server-facts.ts';
-import type { Alarm, Phase } from './failover/vip-state.ts';
+import type { Alarm, Lead, Phase } from './failover/vip-state.ts';
 
 /** One VIP at one moment, for whoever shows it. Durations are ms. */
 export interface MysqlVipView {
@@ -9,7 +9,10 @@ export interface MysqlVipView {
   readonly reason: string;
   /** Of the phase. */
   readonly age: number;
-  readonly epoch: number;
+  /** Undefined: what it leads to is not what those that share its registry have agreed on. */
+  readonly epoch: number | undefined;
+  /** Who decides, of those that share a registry; undefined: none do. */
+  readonly lead: Lead | undefined;
   readonly target: string | undefined;
   /** What keeps clients from being led back to a master that is up; undefined: nothing, or there is nothing to do. */
   readonly waitsFor: string | undefined;

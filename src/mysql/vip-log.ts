@@ -1,6 +1,6 @@
 import type { Log } from '../core/log.ts';
 import type { KilledCounts } from './endpoint/orphans.ts';
-import type { Alarm, Phase, VipEvent } from './failover/vip-state.ts';
+import type { Alarm, Lead, Phase, VipEvent } from './failover/vip-state.ts';
 
 const GOOD: ReadonlySet<Phase> = new Set(['MASTER', 'RECOVERING', 'SWITCHING', 'PROMOTED']);
 
@@ -12,6 +12,15 @@ export function logVipEvent(log: Log, vip: string, event: VipEvent): void {
     const message = `mysql-vip ${vip} ${WORDS[to](target)}`;
     if (GOOD.has(to)) log.info(fields, message);
     else log.warn(fields, message);
+    return;
+  }
+  if (event.kind === 'lead') {
+    log.info({ vip, lead: event.lead }, `mysql-vip ${vip} ${LEADS[event.lead]}`);
+    return;
+  }
+  if (event.kind === 'agreed') {
+    const { epoch, target, by } = event.agreed;
+    log.info({ vip, epoch, target, by }, `mysql-vip ${vip}: agreed on ${target}, as ${by} has decided`);
     return;
   }
   const { alarm } = event;
@@ -46,6 +55,12 @@ const WORDS: Record<Phase, (target: string | undefined) => string> = {
   PROMOTING: () => 'makes a slave the master',
   PROMOTED: (target) => `leads to ${target}, which has become the master`,
   NONE: () => 'has no server to lead to',
+};
+
+const LEADS: Record<Lead, string> = {
+  self: 'decides for all that share its registry',
+  other: 'follows another Vane that shares its registry',
+  nobody: 'decides for itself: nobody that it knows of decides for all',
 };
 
 function alarmWords(alarm: Alarm): string {

@@ -4,6 +4,7 @@ import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Server } from './endpoint/site.ts';
 import { gtidText, includes } from './failover/gtid.ts';
+import { mustNotPromote } from './failover/promotion.ts';
 import { masterOf, type Observation, serverOf, type VipState } from './failover/vip-state.ts';
 import { fence, makeSlave, promote } from './promotion/promoter.ts';
 
@@ -114,7 +115,7 @@ export class VipPromotions {
     const state = this.#vip.state();
     const { id, up, failures } = masterOf(state);
     if (state.phase !== 'PROMOTING') return 'it is not wanted any more';
-    if (state.hasLock === false) return 'this Vane has lost its lock';
+    if (mustNotPromote(state)) return 'this Vane has lost its lock';
     if (planned) return up !== true || failures > 0 ? `${id} fails` : undefined;
     return up === false && failures > 0 ? undefined : `${id} answers again`;
   }

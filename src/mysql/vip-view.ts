@@ -20,16 +20,23 @@ export interface ViewedVip {
 /** One VIP as it is shown. */
 export function vipView(vip: ViewedVip): MysqlVipView {
   const { name, state, policy, now, sessions, held, totals, tally } = vip;
-  const { phase, reason, since, epoch, target, alarms, servers, demoted, standing } = state;
+  const { phase, reason, since, lead, target, alarms, servers, demoted, standing } = state;
   const { moves, lastFailover, unavailable } = tally.read(now);
   return {
-    ...{ name, phase, reason, age: now - since, epoch, target, alarms },
+    ...{ name, phase, reason, age: now - since, lead, target, alarms },
+    epoch: epochOf(state),
     ...{ demoted, paused: standing.paused, frozenFor: frozenFor(standing.frozenUntil, now) },
     waitsFor: phase === 'RECOVERING' ? failbackBlock(state, now, policy) : undefined,
     servers: servers.map((facts) => serverView(vip, facts)),
     ...{ sessions: sessions.all, held, totals },
     ...{ moves, lastFailover, unavailable, hooks: tally.hooks },
   };
+}
+
+/** A target that is not agreed on is of no epoch. */
+function epochOf({ lead, epoch, target, agreed }: VipState): number | undefined {
+  const isAgreed = agreed?.epoch === epoch && agreed.target === target;
+  return lead === undefined || target === undefined || isAgreed ? epoch : undefined;
 }
 
 function frozenFor(until: number | undefined, now: number): MysqlVipView['frozenFor'] {

@@ -3,7 +3,8 @@ import type { MysqlVipConfig } from '../config/runtime/mysql-vips.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { Agreement, type SharedRegistry } from './agreement.ts';
+import type { Agreement } from './agreement/agreement.ts';
+import { registryKeys, type SharedRegistry } from './agreement/registry-keys.ts';
 import { HoldGate } from './endpoint/hold-gate.ts';
 import { Orphans } from './endpoint/orphans.ts';
 import { Sessions } from './endpoint/sessions.ts';
@@ -16,7 +17,6 @@ import { isWritable, type ProbeOutcome } from './failover/server-facts.ts';
 import type { Order } from './failover/standing.ts';
 import {
   type FailoverPolicy,
-  masterOf,
   newVipState,
   type Observation,
   serverOf,
@@ -26,6 +26,7 @@ import { ServerMonitor } from './monitor/server-monitor.ts';
 import { NodeAgents } from './node-agents.ts';
 import { Registrations, type VipRegistry } from './registrations.ts';
 import type { MysqlVipView, OrderAnswer } from './view.ts';
+import { vipAgreement } from './vip-agreement.ts';
 import { entriesOf, entryStates } from './vip-entries.ts';
 import { logOrphans, logUnblocked, logVipEvent } from './vip-log.ts';
 import { policyOf, RELEASE_WITHIN_MS } from './vip-policy.ts';
@@ -94,7 +95,7 @@ export class Vip implements Site {
       new NodeAgents(registry.catalog, config.servers, (server, isLost) =>
         this.#observe({ kind: 'agent', server, isLost }),
       );
-    this.#agreement = config.promote && registry && this.#agreementIn(registry);
+    this.#agreement = registry?.cluster && this.#agreementIn(registry);
     this.#promotions = config.promote && new VipPromotions(this.#promotedVip(), config.promote);
   }
 
@@ -105,7 +106,6 @@ export class Vip implements Site {
   start(): void {
     this.#registrations?.want(new Map());
     this.#agents?.start();
-    if (this.#agreement) this.#observe({ kind: 'lock', isHeld: false });
     this.#agreement?.start();
     this.#startMonitors();
   }
@@ -243,12 +243,11 @@ export class Vip implements Site {
     for (const event of events) logVipEvent(this.#log, this.name, event);
     this.#tally.moved(before, state, now);
     this.#follow(before, state);
-    if (before.demoted !== state.demoted || before.promotedAt !== state.promotedAt) {
+    if (before.demoted !== state.demoted || before.promotedAt !== state.promotedAt)
       this.#registrations?.replace(entriesOf(this.#config, state));
-      this.#agreement?.changed();
-    }
     this.#registrations?.want(entryStates(this.#config.service, state, now, this.#policy));
-    if (before.phase !== state.phase && state.phase === 'SWITCHING') void this.#release(state.epoch);
+    if (before.phase !== state.phase && state.phase === 'SWITCHING') void this.#release(state.since);
+    this.#agreement?.changed();
     this.#save();
     if (before.phase !== state.phase && state.phase === 'PROMOTING') this.#promotions?.begin(state);
     this.#watchTime();
@@ -310,19 +309,12 @@ export class Vip implements Site {
   }
 
   #agreementIn(registry: SharedRegistry): Agreement {
-    const offset = this.#wallOffset;
-    return new Agreement({
-      ...{ registry, clock: this.clock, log: this.#log, vip: this.name },
-      servers: this.#config.servers.map(({ id, role, host, port }) => `${id}=${role}@${host}:${port}`).join(),
-      own: () => {
-        const { demoted, promotedAt } = this.#state;
-        const at = promotedAt === undefined ? 0 : Math.round(promotedAt + offset);
-        return { master: masterOf(this.#state).id, demoted, promotedAt: at };
-      },
-      onTold: ({ master, demoted, promotedAt }) => {
-        if (promotedAt > 0) this.#observe({ kind: 'told', master, demoted, promotedAt: promotedAt - offset });
-      },
-      onLock: (isHeld) => this.#observe({ kind: 'lock', isHeld }),
+    return vipAgreement({
+      keys: registryKeys(registry, `mysql-vip ${this.name}`),
+      ...{ clock: this.clock, log: this.#log, vip: this.name, node: registry.catalog.self },
+      ...{ servers: this.#config.servers, wallOffset: this.#wallOffset },
+      state: () => this.#state,
+      observe: (observation) => this.#observe(observation),
     });
   }
 
@@ -346,18 +338,20 @@ export class Vip implements Site {
   }
 
   /** The old target is let go of once no name leads to it. */
-  async #release(epoch: number): Promise<void> {
+  async #release(since: number): Promise<void> {
     try {
       await this.#registrations?.settled();
+      await this.#agreement?.written();
     } catch (error) {
       this.#log.error({ vip: this.name, error: messageOf(error) }, 'mysql-vip: cannot let go of its target');
     }
-    this.#observe({ kind: 'released', epoch });
+    this.#observe({ kind: 'released', since });
   }
 
   #watchTime(): void {
     const { phase } = this.#state;
-    if (phase !== 'SUSPECT' && phase !== 'SWITCHING') return;
+    const isWaiting = this.#state.awaitsSince !== undefined;
+    if (phase !== 'SUSPECT' && phase !== 'SWITCHING' && !isWaiting) return;
     this.#tick ??= this.clock.after(TICK_MS, () => {
       this.#tick = undefined;
       this.#observe({ kind: 'tick' });

@@ -10,7 +10,7 @@ import { hostPort } from '../health/network-errors.ts';
 import { doorKey } from '../proxy/plane/doors.ts';
 import { Listener } from '../proxy/plane/listener.ts';
 import { proxyExpected } from '../proxy/tcp/expect-proxy.ts';
-import type { SharedRegistry } from './agreement.ts';
+import type { SharedRegistry } from './agreement/registry-keys.ts';
 import type { Side } from './endpoint/site.ts';
 import type { Order } from './failover/standing.ts';
 import type { VipRegistry } from './registrations.ts';

@@ -1,5 +1,5 @@
 import { FAILURE_CLASSES } from '../mysql/failover/server-facts.ts';
-import { PHASES } from '../mysql/failover/vip-state.ts';
+import { LEADS, PHASES } from '../mysql/failover/vip-state.ts';
 import type { MysqlServerView, MysqlVipView } from '../mysql/view.ts';
 import type { Family, Sample } from './exposition.ts';
 
@@ -26,9 +26,12 @@ export function mysqlVipFamilies(vips: readonly MysqlVipView[]): readonly Family
     of('gauge', 'target', '1 for the server that clients are led to.', ({ servers, target }) =>
       servers.map(({ id }) => sample({ server: id }, id === target ? 1 : 0)),
     ),
-    of('counter', 'epoch', 'Goes up by one whenever a server becomes the target.', ({ epoch }) => [
-      sample({}, epoch),
-    ]),
+    of('counter', 'epoch', 'Goes up whenever a server becomes the target.', ({ epoch }) =>
+      epoch === undefined ? [] : [sample({}, epoch)],
+    ),
+    of('gauge', 'lead', 'Who decides, of several Vanes that share a registry.', ({ lead }) =>
+      lead === undefined ? [] : LEADS.map((who) => sample({ lead: who }, who === lead ? 1 : 0)),
+    ),
     of('counter', 'moves_total', 'Times clients were led to another server, by its role.', ({ moves }) =>
       byKey('to', moves),
     ),

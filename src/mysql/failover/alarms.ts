@@ -28,6 +28,10 @@ export function alarmsOf(state: VipState, now: number, policy: FailoverPolicy): 
   else if (away && recentMoves(state, now).length >= policy.failback.maxPerHour) {
     alarms.push({ kind: 'frozen', why: 'too many moves within an hour' });
   }
+  const { lead, agreed } = state;
+  if (lead === 'other' && agreed && target !== undefined && target !== agreed.target) {
+    alarms.push({ kind: 'alone', why: `${agreed.by} decides, and leads to ${agreed.target}` });
+  }
   if (state.parted !== undefined) alarms.push({ kind: 'diverged', server: master.id, why: state.parted });
   if (state.notPromoted !== undefined) alarms.push({ kind: 'not-promoted', why: state.notPromoted });
   const errant = errantOf(state);

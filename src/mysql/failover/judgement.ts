@@ -27,6 +27,11 @@ export function canStandIn(
   return slave.failures === 0 && isReplacement(state, slave, now, policy);
 }
 
+/** Whether a server may become the target now, where there is reason to lead to it. */
+export function isFit(state: VipState, server: ServerFacts, now: number, policy: FailoverPolicy): boolean {
+  return server.role === 'master' ? isMasterUsable(state) : canStandIn(state, server, now, policy);
+}
+
 /** The slave to fall back to: the least stale, of equals the first in the file. */
 export function bestReplacement(
   state: VipState,
@@ -88,6 +93,7 @@ export function failbackBlock(state: VipState, now: number, policy: FailoverPoli
   const { failback } = policy;
   if (isFrozen(state.standing, now)) return 'an operator has frozen it';
   if (state.standing.away) return 'an operator has led clients away';
+  if (isForOthers(state)) return 'another Vane decides, and leads elsewhere';
   if (failback.policy === 'manual') return 'failback is manual';
   const unsafe = unsafeBack(state, now, policy);
   if (unsafe !== undefined) return unsafe;
@@ -99,6 +105,11 @@ export function failbackBlock(state: VipState, now: number, policy: FailoverPoli
   const { id, steadySince = now } = masterOf(state);
   const wanted = stableTime(moves.length, failback);
   return now - steadySince < wanted ? `${id} must have been well for ${wanted / 1000} s` : undefined;
+}
+
+/** Whether the one that decides does not lead to the master. */
+function isForOthers(state: VipState): boolean {
+  return state.lead === 'other' && state.agreed !== undefined && state.agreed.target !== masterOf(state).id;
 }
 
 /** Why nobody at all may be led back to the master now, whoever wants it; undefined: one may. */

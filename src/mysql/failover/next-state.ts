@@ -1,10 +1,20 @@
 import { alarmEvents, alarmsOf } from './alarms.ts';
 import { type Decision, nobody, onto, promoting, towards } from './decision.ts';
 import {
+  agreementEvents,
+  awaitsWord,
+  following,
+  isElsewhere,
+  ledTo,
+  toldByOther,
+  withAgreed,
+} from './following.ts';
+import {
   bestReplacement,
   canStandIn,
   failbackBlock,
   isDeathConfirmed,
+  isFit,
   isGivenUp,
   isMasterUsable,
   partedFrom,
@@ -24,6 +34,8 @@ import {
   type VipState,
 } from './vip-state.ts';
 
+const LED = 'another Vane leads there';
+
 /** One observation can lead through a few phases at once, such as from suspicion over to another server. */
 const MOST_STEPS = 4;
 
@@ -33,6 +45,7 @@ const MOST_STEPS = 4;
  * A target is only changed for evidence: it has failed as often as the policy says and, where it is the master, its
  * slaves agree or have had their time; or the master is back, and is known to have all that the slave has. Between two
  * targets there is a moment without any (`SWITCHING`), in which the old one is let go of. Every target begins an epoch.
+ * Where another proxy decides, its word is evidence of when to move, though not of where it is safe to.
  * Orders that cannot be followed change nothing; see {@link outcomeOf}.
  */
 export function nextState(
@@ -41,7 +54,7 @@ export function nextState(
   now: number,
   policy: FailoverPolicy,
 ): { readonly state: VipState; readonly events: readonly VipEvent[] } {
-  const events: VipEvent[] = [];
+  const events: VipEvent[] = agreementEvents(before, observation);
   let state = observed(before, observation, now, policy);
   const take = (decision: Decision) => {
     const { phase: from } = state;
@@ -55,19 +68,23 @@ export function nextState(
     if (told.decision) take(told.decision);
   }
   const isReleased = isReleaseOf(before, observation);
+  let awaitsSince: number | undefined;
   for (let step = 0; step < MOST_STEPS; step++) {
     const decision = decide(state, isReleased && step === 0, now, policy);
     if (!decision || isHeldBack(state, decision, now)) break;
+    awaitsSince = awaitsWord(state, decision, now);
+    if (awaitsSince !== undefined) break;
     take(decision);
   }
   const alarms = alarmsOf(state, now, policy);
   events.push(...alarmEvents(state.alarms, alarms));
-  return { state: { ...state, alarms, moves: recentMoves(state, now) }, events };
+  return { state: { ...state, awaitsSince, alarms, moves: recentMoves(state, now) }, events };
 }
 
 function observed(state: VipState, observation: Observation, now: number, policy: FailoverPolicy): VipState {
   if (observation.kind === 'agent') return withAgent(state, observation.server, observation.isLost, now);
-  if (observation.kind === 'lock') return { ...state, hasLock: observation.isHeld };
+  if (observation.kind === 'lead') return { ...state, lead: observation.lead };
+  if (observation.kind === 'agreed') return withAgreed(state, observation.agreed);
   if (observation.kind !== 'probe') return state;
   const { server: id, outcome, heardAt } = observation;
   const servers = state.servers.map((server) =>
@@ -116,30 +133,6 @@ function toldBy(
   return { state: after, decision: planned ? { ...decision, reason: why } : decision };
 }
 
-/** Who promotes knows best; what is older than what is known here is none of that. */
-function toldByOther(
-  { master: id, demoted, promotedAt }: Extract<Observation, { kind: 'told' }>,
-  state: VipState,
-): { readonly state: VipState; readonly decision?: Decision } | undefined {
-  const known = state.promotedAt ?? Number.NEGATIVE_INFINITY;
-  const server = serverOf(state, id);
-  if (!server || state.hasLock === true || state.phase === 'PROMOTING') return undefined;
-  if (promotedAt < known) return undefined;
-  if (server.role === 'master') {
-    const same = { ...state, demoted, promotedAt };
-    const isJoined = state.phase === 'PROMOTED' && demoted === undefined;
-    return isJoined
-      ? { state: same, decision: onto(server, 'the former master is its slave', same) }
-      : { state: same };
-  }
-  const servers = state.servers.map(
-    (one): ServerFacts => ({ ...one, role: one.id === id ? 'master' : 'slave' }),
-  );
-  const after = { ...state, servers, demoted, promotedAt, notPromoted: undefined, parted: undefined };
-  if (state.phase === 'INIT') return { state: { ...after, owner: id } };
-  return { state: after, decision: towards(server, `another Vane has made ${id} the master`) };
-}
-
 /** A restart came in the middle of a promotion: whether it was done shows in who takes writes. */
 function interrupted(state: VipState, promotion: Promotion, now: number) {
   const server = serverOf(state, promotion.server);
@@ -182,8 +175,8 @@ function isHeldBack(state: VipState, { target }: Decision, now: number): boolean
 }
 
 /** What is said of a target counts for that one only. */
-function isReleaseOf({ phase, epoch }: VipState, observation: Observation): boolean {
-  return phase === 'SWITCHING' && observation.kind === 'released' && observation.epoch === epoch;
+function isReleaseOf({ phase, since }: VipState, observation: Observation): boolean {
+  return phase === 'SWITCHING' && observation.kind === 'released' && observation.since === since;
 }
 
 function decided(state: VipState, decision: Decision, now: number): VipState {
@@ -203,7 +196,9 @@ function decided(state: VipState, decision: Decision, now: number): VipState {
     promotion,
     // Back with the master, what was said about being away from it is over.
     ...(isMaster ? { notPromoted: undefined, standing: { ...state.standing, away: false } } : {}),
-    epoch: isNew ? state.epoch + 1 : state.epoch,
+    // What is shared counts when it is agreed on.
+    epoch: isNew && state.lead === undefined ? state.epoch + 1 : state.epoch,
+    strayed: isNew && isElsewhere(state, target) ? state.agreed?.epoch : state.strayed,
     moves: isMove ? [...state.moves, now] : state.moves,
     // It is the last target that others are compared with.
     parted: isOther ? undefined : state.parted,
@@ -217,10 +212,22 @@ function decide(
   now: number,
   policy: FailoverPolicy,
 ): Decision | undefined {
+  const led = following(state, now, policy);
   switch (state.phase) {
     case 'INIT':
     case 'NONE':
       return withoutTarget(state, now, policy);
+    case 'SWITCHING':
+      return onSwitch(state, led, isReleased, now, policy);
+    case 'PROMOTING':
+      return undefined;
+    default:
+      return led ? towards(led, LED) : withTarget(state, now, policy);
+  }
+}
+
+function withTarget(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
+  switch (state.phase) {
     case 'MASTER':
     case 'PROMOTED':
       return onMaster(state, now, policy);
@@ -230,22 +237,22 @@ function decide(
       return onSlave(state, now, policy) ?? returning(state) ?? late(state, now, policy);
     case 'RECOVERING':
       return onSlave(state, now, policy) ?? onReturn(state, now, policy);
-    case 'SWITCHING':
-      return onSwitch(state, isReleased, now, policy);
-    case 'PROMOTING':
+    default:
       return undefined;
   }
 }
 
 function withoutTarget(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
-  if (state.phase === 'INIT' && state.promotion) return undefined;
   const master = masterOf(state);
   const owner = serverOf(state, state.owner);
-  if (state.phase === 'INIT' && owner?.role === 'slave') {
-    // Before the restart clients were led there; that the master is there says nothing yet of what it lacks.
-    if (owner.up === undefined) return undefined;
-    if (canStandIn(state, owner, now, policy)) return onto(owner, 'as it was before the restart', state);
-  }
+  const isLeft = state.phase === 'INIT' && owner?.role === 'slave';
+  if (state.phase === 'INIT' && (state.promotion || isUnknown(ledTo(state)))) return undefined;
+  // Before the restart clients were led there; that the master is there says nothing yet of what it lacks.
+  if (isLeft && isUnknown(owner)) return undefined;
+  const led = following(state, now, policy);
+  if (led) return onto(led, LED, state);
+  if (isLeft && canStandIn(state, owner, now, policy))
+    return onto(owner, 'as it was before the restart', state);
   if (isMasterUsable(state)) return onto(master, 'the master answers', state);
   const parted = master.up === true && master.failures === 0;
   const dead = master.up === false && isDeathConfirmed(state, now, policy);
@@ -254,6 +261,10 @@ function withoutTarget(state: VipState, now: number, policy: FailoverPolicy): De
   if (slave) return onto(slave, deathOf(master), state);
   const known = state.servers.every(({ up }) => up !== undefined);
   return state.phase === 'INIT' && known ? nobody('no server can be used') : undefined;
+}
+
+function isUnknown(server: ServerFacts | undefined): boolean {
+  return server !== undefined && server.up === undefined;
 }
 
 function onMaster(state: VipState, now: number, policy: FailoverPolicy): Decision | undefined {
@@ -313,21 +324,18 @@ function onReturn(state: VipState, now: number, policy: FailoverPolicy): Decisio
 
 function onSwitch(
   state: VipState,
+  led: ServerFacts | undefined,
   isReleased: boolean,
   now: number,
   policy: FailoverPolicy,
 ): Decision | undefined {
   if (!isReleased && now - state.since < policy.releaseWithin) return undefined;
-  const next = serverOf(state, state.next);
+  const next = led ?? serverOf(state, state.next);
   if (next && isFit(state, next, now, policy)) return onto(next, state.reason, state);
   // It has changed its mind meanwhile.
   if (isMasterUsable(state)) return onto(masterOf(state), 'the master answers', state);
   const slave = bestReplacement(state, now, policy);
   return slave ? onto(slave, state.reason, state) : nobody(`${state.next} cannot be used any more`);
-}
-
-function isFit(state: VipState, server: ServerFacts, now: number, policy: FailoverPolicy): boolean {
-  return server.role === 'master' ? isMasterUsable(state) : canStandIn(state, server, now, policy);
 }
 
 function deathOf({ id, up, trouble }: ServerFacts): string {

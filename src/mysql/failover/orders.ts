@@ -1,7 +1,7 @@
 import { type Decision, onto, promoting, towards } from './decision.ts';
 import { includes } from './gtid.ts';
 import { bestReplacement, unlinkedBack, unsafeBack } from './judgement.ts';
-import { handoverBlock, promotable, promotionBlock } from './promotion.ts';
+import { handoverBlock, NO_LOCK, promotable, promotionBlock } from './promotion.ts';
 import { isFrozen, type Order, type Standing } from './standing.ts';
 import { type FailoverPolicy, masterOf, serverOf, type VipState } from './vip-state.ts';
 
@@ -72,6 +72,7 @@ function failback(force: boolean, state: VipState, now: number, policy: Failover
   if (state.phase !== 'DEGRADED' && state.phase !== 'RECOVERING') {
     return { refused: `that cannot be done while ${state.phase}` };
   }
+  if (state.lead === 'other') return { refused: NO_LOCK };
   const block = unsafeBack(state, now, policy) ?? (force ? undefined : unlinkedBack(state));
   if (block !== undefined) return { refused: block };
   return {

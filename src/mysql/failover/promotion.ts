@@ -4,7 +4,7 @@ import { isWritable, type ServerFacts, staleness } from './server-facts.ts';
 import { isFrozen } from './standing.ts';
 import { type FailoverPolicy, masterOf, serverOf, type VipState } from './vip-state.ts';
 
-const NO_LOCK = 'this Vane does not hold the lock of those that share the registry';
+export const NO_LOCK = 'this Vane does not hold the lock of those that share the registry';
 
 /**
  * What keeps a slave from becoming the master in place of one that is dead; undefined: nothing. It takes more than to
@@ -23,7 +23,7 @@ export function promotionBlock(
   const master = masterOf(state);
   if (!promote) return 'failover.mode is degrade';
   if (isFrozen(state.standing, now)) return 'an operator has frozen it';
-  if (state.hasLock === false) return NO_LOCK;
+  if (mustNotPromote(state)) return NO_LOCK;
   if (isSplit(state)) return 'more than one server takes writes';
   if (master.up !== false) return `${master.id} is not known to be dead`;
   if (!canStandIn(state, slave, now, policy)) return `${slave.id} cannot be used`;
@@ -38,6 +38,11 @@ export function promotionBlock(
     return 'another server was promoted not long ago';
   }
   return undefined;
+}
+
+/** Whether others share the registry, and this proxy is not the one that decides. */
+export function mustNotPromote({ lead }: VipState): boolean {
+  return lead !== undefined && lead !== 'self';
 }
 
 /** Every slave that answers has lost the master since it began to fail, and at least one does answer. */
@@ -86,11 +91,11 @@ export function handoverBlock(
   policy: FailoverPolicy,
 ): string | undefined {
   const master = masterOf(state);
+  if (policy.promote ? mustNotPromote(state) : state.lead === 'other') return NO_LOCK;
   if (isSplit(state)) return 'more than one server takes writes';
   if (!isWritable(master)) return `${master.id} does not take writes`;
   if (!canStandIn(state, slave, now, policy)) return `${slave.id} cannot be used`;
   if (!policy.promote) return undefined;
-  if (state.hasLock === false) return NO_LOCK;
   const { io, sql } = slave.reading?.replication ?? {};
   if (io !== 'yes' || sql !== true) return `${slave.id} does not replicate`;
   if (staleness(slave, master, now) > policy.promote.maxLag) return `${slave.id} is too far behind`;

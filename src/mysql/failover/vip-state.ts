@@ -78,9 +78,27 @@ export interface Promotion {
   readonly planned: boolean;
 }
 
+/**
+ * Who decides, of all that share a registry: this proxy, which holds their lock; another; nobody that this one knows of,
+ * and then each for itself.
+ */
+export type Lead = 'self' | 'other' | 'nobody';
+
+export const LEADS: readonly Lead[] = ['self', 'other', 'nobody'];
+
+/** Where all that share a registry are to lead. */
+export interface AgreedTarget {
+  readonly epoch: number;
+  readonly target: string;
+  /** The node that has decided it. */
+  readonly by: string;
+  /** {@link Standing.away} there. */
+  readonly away: boolean;
+}
+
 /** Something that needs a human, for as long as it lasts. */
 export type Alarm =
-  | { readonly kind: 'split' | 'no-writer' | 'frozen' | 'not-promoted'; readonly why: string }
+  | { readonly kind: 'split' | 'no-writer' | 'frozen' | 'not-promoted' | 'alone'; readonly why: string }
   | {
       readonly kind: 'slave-writable' | 'diverged' | 'stale' | 'agent-lost' | FailureClass;
       readonly server: string;
@@ -93,7 +111,10 @@ export interface VipState {
   readonly since: number;
   /** Why it is in this phase. */
   readonly reason: string;
-  /** Goes up by one whenever a server becomes the target; at most one server is the target of an epoch. */
+  /**
+   * Goes up whenever a server becomes the target; at most one server is the target of an epoch. Of those that share a
+   * registry it is what they have agreed on: who acts alone has a target without an epoch of its own.
+   */
   readonly epoch: number;
   /** Whom clients are led to. */
   readonly target: string | undefined;
@@ -106,8 +127,14 @@ export interface VipState {
    * undefined: it is, or no slave took its place.
    */
   readonly parted: string | undefined;
-  /** Whether this proxy is the one that may promote; undefined: there are no others. */
-  readonly hasLock: boolean | undefined;
+  /** Undefined: there are no others. */
+  readonly lead: Lead | undefined;
+  /** Undefined: nothing is agreed yet, or there are no others. */
+  readonly agreed: AgreedTarget | undefined;
+  /** Since when it would leave where the one that decides leads to, and waits for its word. */
+  readonly awaitsSince: number | undefined;
+  /** The epoch whose target it has left by itself, without the one that decides. */
+  readonly strayed: number | undefined;
   /** What operators have said, for as long as it stands. */
   readonly standing: Standing;
   /** While promoting: whom. */
@@ -135,13 +162,14 @@ export type Observation =
     }
   /** The registry has lost, or has again, the agent of this server's node. */
   | { readonly kind: 'agent'; readonly server: string; readonly isLost: boolean }
-  /** The target of this epoch has been let go of: no registration names it any more. */
-  | { readonly kind: 'released'; readonly epoch: number }
+  /** The target that was left at that moment has been let go of: no registration names it any more. */
+  | { readonly kind: 'released'; readonly since: number }
   /** The promotion under way has come to this. `isFollowed`: the master of before is its slave already. */
   | { readonly kind: 'promoted'; readonly isFollowed: boolean }
   | { readonly kind: 'not-promoted'; readonly why: string }
-  /** Whether this proxy is the one, of all that share a registry, that may promote. */
-  | { readonly kind: 'lock'; readonly isHeld: boolean }
+  | { readonly kind: 'lead'; readonly lead: Lead }
+  /** The one that decides, be it this proxy, has had it written down. */
+  | { readonly kind: 'agreed'; readonly agreed: AgreedTarget }
   /** Another proxy has promoted a server, or taken back its former master. @param promotedAt clock ms */
   | {
       readonly kind: 'told';
@@ -163,7 +191,9 @@ export type VipEvent =
       readonly target: string | undefined;
       readonly reason: string;
     }
-  | { readonly kind: 'alarm' | 'alarm-over'; readonly alarm: Alarm };
+  | { readonly kind: 'alarm' | 'alarm-over'; readonly alarm: Alarm }
+  | { readonly kind: 'lead'; readonly lead: Lead }
+  | { readonly kind: 'agreed'; readonly agreed: AgreedTarget };
 
 export function newVipState(
   servers: readonly { readonly id: string; readonly role: Role }[],
@@ -178,7 +208,10 @@ export function newVipState(
     owner: undefined,
     next: undefined,
     parted: undefined,
-    hasLock: undefined,
+    lead: undefined,
+    agreed: undefined,
+    awaitsSince: undefined,
+    strayed: undefined,
     standing: newStanding(),
     promotion: undefined,
     demoted: undefined,

@@ -93,7 +93,7 @@ needs('mariadbd', 'mariadb-server').describe('a MySQL master and its slave fail 
       );
       const foreign = rows.filter(({ srv }) => srv !== 1);
       figure(DRILL, `faults in ${SECONDS} s`, faults);
-      figure(DRILL, 'moves', vip.view().epoch - 1);
+      figure(DRILL, 'moves', (vip.view().epoch ?? Number.NaN) - 1);
       figure(DRILL, 'acknowledged writes that are missing', lost.length, '0');
       figure(DRILL, 'writes that another than the master took', foreign.length, '0');
       expect({ lost, foreign }).toEqual({ lost: [], foreign: [] });

@@ -5,12 +5,12 @@ import { createConnection, createPool } from 'mysql2/promise';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { Registry } from '../../../src/registry/registry.ts';
-import { createMemoryStore } from '../../../src/registry/stores/memory.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { caughtUp, type MariadbPair, mariadbPair } from '../../helpers/mariadb.ts';
 import { MysqlLoad } from '../../helpers/mysql-load.ts';
 import { PROMOTE, startVip, type VipUnderTest } from '../../helpers/mysql-vip.ts';
 import { needs } from '../../helpers/needs.ts';
+import { RedisServer } from '../../helpers/redis-server.ts';
 import { recordedLog } from '../../helpers/registry.ts';
 
 needs('mariadbd', 'mariadb-server').describe('mysql-vip in mode promote', () => {
@@ -122,10 +122,12 @@ needs('mariadbd', 'mariadb-server').describe('mysql-vip in mode promote', () => 
     expect(vip.view()).toMatchObject({ phase: 'PROMOTED', demoted: 'db1' });
   });
 
-  test('of two that share a registry one promotes, and the other follows', async () => {
+  const shared = needs('redis-server', 'redis-server');
+  shared.test('of two that share a registry one promotes, and the other follows', async () => {
+    await using redis = await RedisServer.start();
     const node = { name: 'lb-1', address: '127.0.0.1', datacenter: 'dc1', meta: {} };
     const { log } = recordedLog();
-    const registry = new Registry({ store: createMemoryStore(), clock: systemClock, log, node });
+    const registry = new Registry({ store: redis.store('vane'), clock: systemClock, log, node });
     await registry.start();
     const both = [];
     for (const service of ['one', 'other']) {

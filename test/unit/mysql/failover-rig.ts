@@ -96,7 +96,7 @@ export class Failover {
   }
 
   released(): this {
-    return this.see({ kind: 'released', epoch: this.state.epoch });
+    return this.see({ kind: 'released', since: this.state.since });
   }
 
   tick(): this {

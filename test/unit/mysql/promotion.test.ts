@@ -134,30 +134,30 @@ describe('of several proxies', () => {
     ({ kind: 'told', master, demoted, promotedAt }) as const;
 
   test('only the one with the lock promotes; others lead to the slave', () => {
-    const failover = new Failover(PROMOTE).see({ kind: 'lock', isHeld: false });
-    expect(dying(failover).released().is).toBe('DEGRADED db2 2');
+    const failover = new Failover(PROMOTE).see({ kind: 'lead', lead: 'other' });
+    expect(dying(failover).released().is).toBe('DEGRADED db2 0');
     expect(failover.refuses({ do: 'promote', to: 'db2', again: true })).toMatch(
       /^this Vane does not hold the lock/,
     );
-    expect(failover.see({ kind: 'lock', isHeld: true }).is).toBe('PROMOTING - 2');
+    expect(failover.see({ kind: 'lead', lead: 'self' }).is).toBe('PROMOTING - 0');
   });
 
   test('the others follow what it has done, and what is older than that they do not', () => {
-    const failover = new Failover(PROMOTE).see({ kind: 'lock', isHeld: false });
+    const failover = new Failover(PROMOTE).see({ kind: 'lead', lead: 'other' });
     dying(failover).released();
     failover.probe('db2', good()).see(told('db2', 500, 'db1'));
-    expect(failover.is).toBe('SWITCHING - 2');
-    expect(failover.released().is).toBe('PROMOTED db2 3');
-    expect(failover.see(told('db1', 400)).is).toBe('PROMOTED db2 3');
-    expect(failover.see(told('db2', 500)).is).toBe('MASTER db2 3');
+    expect(failover.is).toBe('SWITCHING - 0');
+    expect(failover.released().is).toBe('PROMOTED db2 0');
+    expect(failover.see(told('db1', 400)).is).toBe('PROMOTED db2 0');
+    expect(failover.see(told('db2', 500)).is).toBe('MASTER db2 0');
     expect(failover.state.demoted).toBeUndefined();
   });
 
   test('who comes late learns it before anything else', () => {
-    const failover = new Failover(PROMOTE).see({ kind: 'lock', isHeld: false }).see(told('db2', 0, 'db1'));
+    const failover = new Failover(PROMOTE).see({ kind: 'lead', lead: 'other' }).see(told('db2', 0, 'db1'));
     failover.probe('db1', good());
     expect(failover.is).toBe('INIT - 0');
-    expect(failover.probe('db2', good()).is).toBe('PROMOTED db2 1');
+    expect(failover.probe('db2', good()).is).toBe('PROMOTED db2 0');
   });
 });
 

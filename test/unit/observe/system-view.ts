@@ -212,6 +212,7 @@ export function mysqlVipView(changes: Partial<MysqlVipView> = {}): MysqlVipView 
   };
   return {
     ...{ name: 'main', phase: 'MASTER', reason: 'the master answers', age: 5_000, epoch: 3, target: 'db1' },
+    lead: 'self',
     ...{ waitsFor: undefined, frozenFor: 5_000, paused: true, demoted: undefined },
     hooks: [{ hook: 'fence', result: 'ok', runs: 273, time: 27_400 }],
     alarms: [{ kind: 'split', why: 'db1 and db2 both take writes' }],

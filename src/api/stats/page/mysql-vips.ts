@@ -10,7 +10,7 @@ export function mysqlVipSection(vip: MysqlVipView): Html {
   return html`
 <h2 id="mysql-vip-${name}">mysql-vip ${name}
 <span class="${GOOD.has(phase) ? 'good' : 'warn'}">${phase}</span>
-<small class="quiet">for ${duration(age)}, epoch ${epoch}</small></h2>
+<small class="quiet">for ${duration(age)}, ${epoch === undefined ? 'not agreed on' : `epoch ${epoch}`}</small></h2>
 <p>Clients are led to ${target ? html`<b>${target}</b>` : html`<span class="bad">nobody</span>`}: ${reason}.
 ${count(sessions)} sessions, ${count(held)} held.</p>
 ${paused ? html`<p class="warn">Paused: new clients are held.</p>` : undefined}
