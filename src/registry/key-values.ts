@@ -38,7 +38,10 @@ export class KeyValues {
     return enqueue(
       () => writeScope(write),
       async () => {
-        if (write.verb === 'lock' && delays.delays(write.key)) return false;
+        if (write.verb === 'lock') {
+          await delays.learn([write.key]);
+          if (delays.delays(write.key)) return false;
+        }
         const changes = planKvWrite(catalog, write);
         if (!changes) return false;
         if (changes.length === 0) return true;

@@ -108,12 +108,12 @@ export class Registry implements RegistryCommands, Part {
       ...{ catalog, store, storing: this.#storing, enqueue, queue: this.#queue, clock, log, random },
       interval: options.checkUpdateInterval ?? CHECK_UPDATE_INTERVAL_MS,
     });
-    const delays = new LockDelays(clock);
+    const { coordination } = store;
+    const delays = new LockDelays({ clock, log, shared: coordination });
     const backlog = new Backlog();
     this.#commits = commits;
     this.#lockDelays = delays;
     this.kv = new KeyValues({ catalog, enqueue, commits, delays, backlog });
-    const { coordination } = store;
     this.sessions = new Sessions({ catalog, enqueue, commits, clock, log, newId: randomUUID, coordination });
     const reassert = () => this.#putOwnNode('return');
     this.cluster = coordination && new Cluster({ coordination, catalog, node, clock, log, random, reassert });

@@ -60,6 +60,7 @@ export class Transactions {
     return this.#options.enqueue(
       () => scopeOf(ops),
       async () => {
+        await this.#options.delays.learn(ops.flatMap((op) => (isLock(op) ? [op.key] : [])));
         const { outcome, changes, growth, base } = this.#try(ops);
         if (outcome.errors.length > 0 || changes.length === 0) return outcome;
         const index = await this.#options.commits.commit(changes, growth, cause, {
@@ -111,10 +112,14 @@ export class Transactions {
 
   #delayed(ops: readonly TxnOp[]): TxnError[] {
     return ops.flatMap((op, at) => {
-      if (op.kind !== 'kv' || op.verb !== 'lock' || !this.#options.delays.delays(op.key)) return [];
+      if (!isLock(op) || !this.#options.delays.delays(op.key)) return [];
       return [{ op: at, what: `failed to lock key ${JSON.stringify(op.key)} due to lock delay` }];
     });
   }
+}
+
+function isLock(op: TxnOp): op is Extract<TxnOp, { readonly kind: 'kv' }> {
+  return op.kind === 'kv' && op.verb === 'lock';
 }
 
 /** All that the operations look at. */

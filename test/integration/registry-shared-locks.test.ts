@@ -6,7 +6,7 @@ import type { RedisStore } from '../../src/registry/stores/redis/redis-store.ts'
 import { eventually } from '../helpers/eventually.ts';
 import { needs } from '../helpers/needs.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
-import { CAUSE } from '../helpers/registry-rows.ts';
+import { CAUSE, sessionRequest } from '../helpers/registry-rows.ts';
 
 // Sessions and locks, when Redis has lost everything: those who hold one must not learn of it by another holding it, too.
 
@@ -38,17 +38,15 @@ async function join(name: string): Promise<Node> {
 }
 
 /** Resolves to the session that holds the key from now on. */
-async function lock({ registry }: Node, node: string, key: string): Promise<string> {
-  const session = await registry.sessions.create(
-    {
-      ...{ node, name: key, lockDelay: 0, behavior: 'release', ttl: '', ttlMs: 0 },
-      ...{ nodeChecks: null, serviceChecks: null, checks: null },
-    },
-    CAUSE,
-  );
-  const entry = { value: Buffer.from('held'), flags: '0', index: 0 };
-  expect(await registry.kv.write({ ...entry, verb: 'lock', key, session }, CAUSE)).toBe(true);
+async function lock({ registry }: Node, node: string, key: string, lockDelay = 0): Promise<string> {
+  const session = await registry.sessions.create(sessionRequest(node, { name: key, lockDelay }), CAUSE);
+  expect(await acquires(registry, key, session)).toBe(true);
   return session;
+}
+
+function acquires({ kv }: Registry, key: string, session: string): Promise<boolean> {
+  const entry = { value: Buffer.from('held'), flags: '0', index: 0 };
+  return kv.write({ ...entry, verb: 'lock', key, session }, CAUSE);
 }
 
 const holderOf = ({ registry }: Node, key: string) => registry.catalog.kv.entry(key).value?.session;
@@ -81,4 +79,33 @@ needs('redis-server', 'redis-server').describe('a Redis that was restarted empty
     },
     60_000,
   );
+});
+
+needs('redis-server', 'redis-server').describe('the lock of a session that has ended', () => {
+  test('waits for its delay at a node that was started since, too', async () => {
+    const first = await join('first');
+    await first.registry.sessions.destroy(await lock(first, 'first', 'k', 2_000), CAUSE);
+    const { registry } = await join('second');
+    const session = await registry.sessions.create(sessionRequest('second'), CAUSE);
+    expect(await acquires(registry, 'k', session)).toBe(false);
+    const plain = { value: Buffer.from(''), flags: '0', index: 0 };
+    const { errors } = await registry.transactions.run(
+      [{ ...plain, kind: 'kv', verb: 'lock', key: 'k', session }],
+      CAUSE,
+    );
+    expect(errors).toEqual([{ op: 0, what: 'failed to lock key "k" due to lock delay' }]);
+    await eventually(async () => expect(await acquires(registry, 'k', session)).toBe(true), WITHIN_MS);
+  });
+
+  test('waits for it there even when Redis has been restarted empty since', async () => {
+    const first = await join('first');
+    await first.registry.sessions.destroy(await lock(first, 'first', 'k', 60_000), CAUSE);
+    await redis.kill();
+    await eventually(() => expect(first.store.trouble).toBeDefined(), WITHIN_MS);
+    await redis.start();
+    await eventually(() => expect(first.store.trouble).toBeUndefined(), WITHIN_MS);
+    const { registry } = await join('second');
+    const session = await registry.sessions.create(sessionRequest('second'), CAUSE);
+    expect(await acquires(registry, 'k', session)).toBe(false);
+  });
 });

@@ -67,11 +67,24 @@ export type Condition =
   /** A session has not been renewed in time. */
   | { readonly kind: 'due'; readonly session: string };
 
+/** A key that nobody may lock for so many ms. */
+export interface LockDelay {
+  readonly key: string;
+  readonly ms: number;
+}
+
+/** The lock-delays that run, where all who share a registry can see them. Both reject with STORE_FAILED while it is away. */
+export interface SharedLockDelays {
+  delayLocks(delays: readonly LockDelay[]): Promise<void>;
+  /** Those of some keys, without those that are not delayed. */
+  lockDelays(keys: readonly string[]): Promise<readonly LockDelay[]>;
+}
+
 /**
  * How the nodes of one registry agree on who is there and who leads, by one clock, which is not that of any of them.
  * All reject with STORE_FAILED while the store is away.
  */
-export interface Coordination {
+export interface Coordination extends SharedLockDelays {
   /** ms; what is not renewed for so long has lapsed. */
   readonly lease: number;
   readonly backlog: StoreBacklog;

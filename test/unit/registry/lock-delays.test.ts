@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { silentLog } from '../../../src/core/log.ts';
 import { LockDelays } from '../../../src/registry/lock-delays.ts';
 import type { StoreSnapshot } from '../../../src/registry/model.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
@@ -27,7 +28,7 @@ function setUp() {
   ];
   commit(...rows);
   expect(catalog.kv.heldBy('long')).toEqual(['held']);
-  return { clock, catalog, delays: new LockDelays(clock) };
+  return { clock, catalog, delays: new LockDelays({ clock, log: silentLog }) };
 }
 
 test('locks of sessions that ended while nobody was heard are delayed from then on', () => {

@@ -22,6 +22,8 @@ export interface StoreKeys {
   readonly sessions: string;
   /** There for a while after a session has ended for want of renewal. */
   readonly ended: (session: string) => string;
+  /** Keys that nobody may lock yet, sorted by until when. */
+  readonly lockDelays: string;
   /** A hash: how far the rows of a lost registry have been put back. */
   readonly restored: string;
   /** Held by whoever puts back rows. */
@@ -45,6 +47,7 @@ export function storeKeys(prefix: string): StoreKeys {
     tokens: `${base}:leader-tokens`,
     sessions: `${base}:sessions`,
     ended: (session) => `${base}:ended:${session}`,
+    lockDelays: `${base}:lock-delays`,
     restored: `${base}:restored`,
     turn: `${base}:restorer`,
     chunk: (index, number) => `${base}:snapshot:${index}:${number}`,

@@ -3,6 +3,7 @@ import { messageOf, VaneError } from '../../../core/errors.ts';
 import type {
   Condition,
   Coordination,
+  LockDelay,
   Member,
   MemberFacts,
   Refused,
@@ -16,6 +17,7 @@ import { encodeCommit } from './commit-text.ts';
 import type { StoreKeys } from './keys.ts';
 import { appendAsLeader } from './scripts/append.ts';
 import { beat } from './scripts/beat.ts';
+import { delayLocks, lockDelays } from './scripts/lock-delays.ts';
 import { members, release } from './scripts/members.ts';
 import { runScript, type Script } from './scripts/script.ts';
 import { renewSession, watchSessions } from './scripts/sessions.ts';
@@ -47,7 +49,7 @@ interface Holder extends ProcessIdentity, MemberFacts {
 
 /** Nodes renew at a third of their lease: where none has for longer than this part of it, none was able to. */
 const LONGEST_GAP = 0.4;
-const SESSIONS_AT_ONCE = 500;
+const ROWS_AT_ONCE = 500;
 
 /** How nodes agree by way of Redis and its clock. */
 export class RedisCoordination implements Coordination {
@@ -124,8 +126,8 @@ export class RedisCoordination implements Coordination {
     sessions: readonly { readonly id: string; readonly ms: number }[],
     again: boolean,
   ): Promise<void> {
-    for (let from = 0; from < sessions.length; from += SESSIONS_AT_ONCE) {
-      const some = sessions.slice(from, from + SESSIONS_AT_ONCE).flatMap(({ id, ms }) => [id, ms]);
+    for (let from = 0; from < sessions.length; from += ROWS_AT_ONCE) {
+      const some = sessions.slice(from, from + ROWS_AT_ONCE).flatMap(({ id, ms }) => [id, ms]);
       await this.#run(watchSessions, [this.#options.keys.sessions], [again ? 'all' : 'NX', ...some]);
     }
   }
@@ -138,6 +140,19 @@ export class RedisCoordination implements Coordination {
   async renewSession(id: string, ms: number): Promise<boolean> {
     const { keys } = this.#options;
     return Number(await this.#run(renewSession, [keys.sessions, keys.ended(id)], [id, ms])) === 1;
+  }
+
+  async delayLocks(delays: readonly LockDelay[]): Promise<void> {
+    for (let from = 0; from < delays.length; from += ROWS_AT_ONCE) {
+      const some = delays.slice(from, from + ROWS_AT_ONCE).flatMap(({ key, ms }) => [key, ms]);
+      await this.#run(delayLocks, [this.#options.keys.lockDelays], some);
+    }
+  }
+
+  async lockDelays(keys: readonly string[]): Promise<readonly LockDelay[]> {
+    const answer = await this.#run(lockDelays, [this.#options.keys.lockDelays], keys);
+    const left = Array.isArray(answer) ? answer.map(Number) : [];
+    return keys.map((key, i) => ({ key, ms: left[i] ?? 0 })).filter(({ ms }) => ms > 0);
   }
 
   async #release(node: string, facts: string): Promise<void> {
