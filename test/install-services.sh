@@ -5,7 +5,7 @@ set -euo pipefail
 # program=package
 needed=(haproxy=haproxy dig=dnsutils curl=curl mariadbd=mariadb-server prometheus=prometheus dnsmasq=dnsmasq-base
   sysbench=sysbench redis-server=redis-server redis-sentinel=redis-sentinel
-  keepalived=keepalived dockerd=docker.io)
+  keepalived=keepalived dockerd=docker.io ip=iproute2)
 
 missing=()
 for pair in "${needed[@]}"; do

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { eventually } from './eventually.ts';
 import { lastingPorts } from './free-port.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 import { type Program, startProgram } from './program.ts';
 
 const run = promisify(execFile);
@@ -21,7 +22,6 @@ const SETTINGS = [
   '--no-defaults',
   ...AS_ROOT,
   '--skip-networking=0',
-  '--bind-address=127.0.0.1',
   '--skip-name-resolve',
   '--innodb-buffer-pool-size=8M',
   '--innodb-log-file-size=4M',
@@ -49,19 +49,30 @@ export const REPLICATION = { user: 'repl', password: 'repl' };
 export class MariadbServer {
   readonly id: number;
   readonly port: number;
+  readonly host: string;
   readonly #folder: string;
   readonly #more: readonly string[];
+  readonly #network: NetworkNamespace | undefined;
   #program: Program | undefined;
 
-  constructor(id: number, port: number, folder: string, more: readonly string[] = []) {
+  /** @param network that it is in; undefined: this machine's */
+  constructor(
+    id: number,
+    port: number,
+    folder: string,
+    more: readonly string[],
+    network: NetworkNamespace | undefined,
+  ) {
     this.id = id;
     this.port = port;
+    this.host = network?.inner ?? '127.0.0.1';
     this.#folder = folder;
     this.#more = more;
+    this.#network = network;
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`;
+    return `${this.host}:${this.port}`;
   }
 
   get pid(): number {
@@ -70,11 +81,14 @@ export class MariadbServer {
 
   /** Resolves when it takes connections. */
   async start(...more: readonly string[]): Promise<void> {
-    this.#program = startProgram('mariadbd', [
+    const [command = '', ...words] = [...(this.#network?.prefix ?? []), 'mariadbd'];
+    this.#program = startProgram(command, [
+      ...words,
       ...SETTINGS,
+      `--bind-address=${this.host}`,
       `--datadir=${this.#folder}`,
       `--tmpdir=${this.#folder}`,
-      `--socket=${join(this.#folder, 's')}`,
+      `--socket=${this.#socket}`,
       `--pid-file=${join(this.#folder, 'pid')}`,
       `--port=${this.port}`,
       `--server-id=${this.id}`,
@@ -95,9 +109,9 @@ export class MariadbServer {
     await this.#program?.ended;
   }
 
-  /** As root, in a session of its own. */
+  /** As root, in a session of its own, whatever has become of the network. */
   async sql(...statements: readonly string[]): Promise<readonly RowDataPacket[]> {
-    const connection = await this.login({ user: 'root', password: '' });
+    const connection = await createConnection({ socketPath: this.#socket, user: 'root' });
     try {
       let rows: readonly RowDataPacket[] = [];
       for (const statement of statements) {
@@ -111,7 +125,11 @@ export class MariadbServer {
   }
 
   login(account: { readonly user: string; readonly password: string }): Promise<Connection> {
-    return createConnection({ host: '127.0.0.1', port: this.port, ...account });
+    return createConnection({ host: this.host, port: this.port, ...account });
+  }
+
+  get #socket(): string {
+    return join(this.#folder, 's');
   }
 }
 
@@ -124,11 +142,30 @@ export interface MariadbPair {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function mariadbPair(...more: readonly string[]): Promise<MariadbPair> {
+export function mariadbPair(...more: readonly string[]): Promise<MariadbPair> {
+  return openPair(more, undefined);
+}
+
+/** The same, with the master in a network of its own. */
+export function mariadbPairWith(network: NetworkNamespace): Promise<MariadbPair> {
+  return openPair([], network);
+}
+
+async function openPair(
+  more: readonly string[],
+  network: NetworkNamespace | undefined,
+): Promise<MariadbPair> {
   const folder = mkdtempSync(join(tmpdir(), 'vane-db-'));
   const ports = await lastingPorts(2);
   const [master, slave] = [1, 2].map(
-    (id) => new MariadbServer(id, ports[id - 1] ?? 0, join(folder, String(id)), more),
+    (id) =>
+      new MariadbServer(
+        id,
+        ports[id - 1] ?? 0,
+        join(folder, String(id)),
+        more,
+        id === 1 ? network : undefined,
+      ),
   );
   if (!master || !slave) throw new Error('no servers');
   const pair: MariadbPair = {
@@ -188,9 +225,9 @@ function accounts(): readonly string[] {
   ];
 }
 
-function changeMaster({ port }: MariadbServer): string {
+function changeMaster({ host, port }: MariadbServer): string {
   const { user, password } = REPLICATION;
-  return `CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=${port}, MASTER_USER='${user}',
+  return `CHANGE MASTER TO MASTER_HOST='${host}', MASTER_PORT=${port}, MASTER_USER='${user}',
     MASTER_PASSWORD='${password}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=0.5`;
 }
 

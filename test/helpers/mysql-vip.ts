@@ -45,7 +45,7 @@ export function vipConfig(
     bindRo: [{ host: '127.0.0.1', port: 0 }],
     service: 'mysql',
     servers: [
-      { id: 'db1', role: 'master', host: '127.0.0.1', port: master.port },
+      { id: 'db1', role: 'master', host: master.host, port: master.port },
       { id: 'db2', role: 'slave', host: '127.0.0.1', port: slave.port },
     ],
     monitor: { ...MONITOR, interval: 500, timeout: 1_000, fall: 3, rise: 2 },

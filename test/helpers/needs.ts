@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'vitest';
+import { NetworkNamespace } from './network-namespace.ts';
 
 /** `describe` and `test` for what needs a program that may be missing on this machine. */
 export interface Needing {
@@ -14,7 +15,7 @@ export interface Needing {
  * brings it; in CI, which installs what tests need, they fail instead.
  */
 export function needs(program: string, debianPackage: string): Needing {
-  return needing(isInstalled(program), program, debianPackage);
+  return needing(isInstalled(program), missing(program, debianPackage));
 }
 
 /** Debian's own Python, which has the modules of Debian's packages whatever other Python is on the PATH. */
@@ -23,12 +24,21 @@ export const PYTHON = '/usr/bin/python3';
 /** The same for tests that run {@link PYTHON} with one of its modules. */
 export function needsPython(module: string, debianPackage: string): Needing {
   const found = spawnSync(PYTHON, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0;
-  return needing(found, `${module} for ${PYTHON}`, debianPackage);
+  return needing(found, missing(`${module} for ${PYTHON}`, debianPackage));
 }
 
-function needing(isThere: boolean, what: string, debianPackage: string): Needing {
+/** The same for tests that make networks of their own. */
+export function needsNamespaces(): Needing {
+  const mend = 'no network namespace can be made: apt-get install iproute2, and run this as root';
+  return needing(NetworkNamespace.canBeMade(), mend);
+}
+
+function missing(what: string, debianPackage: string): string {
+  return `${what} is not installed: apt-get install ${debianPackage}`;
+}
+
+function needing(isThere: boolean, mend: string): Needing {
   if (isThere) return { describe, test };
-  const mend = `${what} is not installed: apt-get install ${debianPackage}`;
   if (process.env.CI === 'true') {
     const fail = () => {
       throw new Error(mend);
