@@ -29,6 +29,7 @@ test.each([
   ['GET', 'HTTP/1.1 204 No Content\r\n\r\n', { status: 204, length: undefined }],
   ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n', { status: 304, length: '7' }],
   ['GET', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', { status: 200, length: '0' }],
+  ['GET', 'HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\n\r\nok', { status: 205, length: undefined }],
 ])('to %s the answer %j has no body', async (method, answer, { status, length }) => {
   const rig = await startRig(H2);
   rig.origin.onRequest = ({ send }) => send(answer);

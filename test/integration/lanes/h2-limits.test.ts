@@ -176,10 +176,21 @@ test.each([
       for (let i = 0; i < 400_000; i++) client.send(FRAME.ping, 0, 0, Buffer.alloc(8));
     },
   ],
+  [
+    'a body in tiny pieces while nobody takes it',
+    (client: FrameClient) => {
+      for (const stream of [1, 3, 5, 7]) {
+        client.headers(stream, [':method', 'POST', ...GET.slice(2)], 4);
+        const octet = Buffer.from([0, 0, 1, FRAME.data, 0, 0, 0, 0, stream, 120]);
+        client.write(Buffer.alloc(60_000 * octet.length, octet));
+      }
+    },
+  ],
   ['a request of HTTP/1.1', (client: FrameClient) => client.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'))],
   ['a frame that is too large', (client: FrameClient) => client.send(FRAME.data, 0, 1, Buffer.alloc(20_000))],
 ])('whoever sends %s is sent away', async (_what, act) => {
   const rig = await startRig(H2);
+  rig.origin.onHead = ({ socket }) => socket.pause();
   const client = await FrameClient.open(rig.port, !_what.includes('HTTP/1.1'));
   act(client);
   await eventually(() => expect(rig.sockets[0]?.destroyed).toBe(true), 20_000);

@@ -18,14 +18,19 @@ import type { NoRequest } from '../direct/incoming-request.ts';
 import type { LaneHost } from '../host.ts';
 import type { ClientAddress } from '../lane.ts';
 import { StreamExchange, type StreamSite } from './exchange.ts';
+import { FrameAllowance } from './frame-allowance.ts';
 import { type H2Fields, octetsOf, readH2Request } from './request-head.ts';
 import { ResetAllowance } from './reset-allowance.ts';
 import { StreamWriter } from './stream-writer.ts';
 
+/** Octets of the body of one stream that may be on their way (HAProxy: tune.h2.fe.initial-window-size). */
+export const STREAM_WINDOW = 65_535;
 /** Bytes of request bodies that may be on their way over one connection: those of several streams at full pace. */
 const CONNECTION_WINDOW = 1_048_576;
 /** How long a connection that is over may take to close where clients may be silent for ever, ms. */
 const CLOSE_WITHIN_MS = 30_000;
+/** How often it is looked what a client sends, ms. */
+const LOOK_MS = 500;
 
 export interface ConnectionSite {
   readonly host: LaneHost;
@@ -46,15 +51,19 @@ export class H2Connection implements Member, StreamSite {
   readonly #session: ServerHttp2Session;
   readonly #startedAt: number;
   readonly #secure: boolean;
-  /** Those that are not over yet. */
+  /** Those whose streams are open. */
   readonly #exchanges = new Crowd<StreamExchange>();
   readonly #resets: ResetAllowance;
+  readonly #frames: FrameAllowance;
+  /** Octets of requests that are over. */
+  #requested = 0;
   /** Streams that are open, refused ones among them. */
   #streams = 0;
   #used = false;
   /** No further stream is taken. */
   #closing = false;
   #cancelTimer: Cancel | undefined;
+  #cancelWatch: Cancel | undefined;
 
   constructor(socket: Socket, { host, clock, options }: ConnectionSite, onClosed: () => void) {
     this.#socket = socket;
@@ -64,6 +73,7 @@ export class H2Connection implements Member, StreamSite {
     this.#secure = socket instanceof TLSSocket;
     this.#startedAt = clock.now();
     this.#resets = new ResetAllowance(this.#startedAt);
+    this.#frames = new FrameAllowance(this.#startedAt);
     socket.setNoDelay(true);
     // Who says no more in HTTP/2 takes nothing either.
     socket.allowHalfOpen = false;
@@ -71,6 +81,7 @@ export class H2Connection implements Member, StreamSite {
     socket.on('error', () => {});
     socket.once('close', () => {
       this.#cancelTimer?.();
+      this.#cancelWatch?.();
       onClosed();
     });
     this.#session = performServerHandshake(socket, options());
@@ -107,6 +118,7 @@ export class H2Connection implements Member, StreamSite {
     }
     this.#streams++;
     this.#cancelTimer?.();
+    this.#watch();
     const request = readH2Request(fields, stream.endAfterHeaders, this.#secure);
     if ('refused' in request) this.#refuse(stream, octetsOf(fields), request);
     else {
@@ -114,6 +126,9 @@ export class H2Connection implements Member, StreamSite {
       this.#exchanges.add(exchange);
       stream.once('close', () => {
         exchange.closed();
+        this.#exchanges.delete(exchange);
+        // What its client had on its way when it was sent away comes all the same.
+        this.#requested += exchange.received + (exchange.shed ? STREAM_WINDOW : 0);
         this.#left();
       });
       this.#host.handle(exchange);
@@ -122,7 +137,14 @@ export class H2Connection implements Member, StreamSite {
 
   /** Answers what is no request; the others go on. */
   #refuse(stream: ServerHttp2Stream, bytesIn: number, { status, refused }: NoRequest): void {
-    stream.once('close', () => this.#left());
+    let dropped = bytesIn;
+    stream.on('data', (bytes: Buffer) => {
+      dropped += bytes.length;
+    });
+    stream.once('close', () => {
+      this.#requested += dropped;
+      this.#left();
+    });
     const answer = errorAnswer(status);
     const body = Buffer.from(answer.body);
     const out = new StreamWriter(stream, this.clock, () => {});
@@ -147,18 +169,32 @@ export class H2Connection implements Member, StreamSite {
   wasReset(): void {
     if (this.#socket.destroyed || this.#session.destroyed) return;
     if (this.#resets.take(this.clock.now())) return;
-    this.#closing = true;
-    const error = new VaneError('REQUEST_INVALID', 'client broke off too many streams');
-    this.#session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    this.#tell(error);
+    this.#calm('client broke off too many streams');
   }
 
   answering(): void {
     if (this.#host.draining) this.#goAway();
   }
 
-  over(exchange: StreamExchange): void {
-    this.#exchanges.delete(exchange);
+  /** Looks what came besides requests, as long as there are any. */
+  #watch(): void {
+    this.#cancelWatch ??= this.clock.after(LOOK_MS, () => {
+      this.#cancelWatch = undefined;
+      if (this.#session.destroyed) return;
+      const { bytesRead: received, bytesWritten: sent } = this.#socket;
+      let requests = this.#requested;
+      for (const exchange of this.#exchanges.all) requests += exchange.received;
+      if (!this.#frames.take({ received, sent, requests }, this.clock.now())) {
+        this.#calm('client sent too much besides requests');
+      } else if (this.#streams > 0) this.#watch();
+    });
+  }
+
+  #calm(why: string): void {
+    this.#closing = true;
+    const error = new VaneError('REQUEST_INVALID', why);
+    this.#session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#tell(error);
   }
 
   #left(): void {

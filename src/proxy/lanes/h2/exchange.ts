@@ -30,8 +30,6 @@ export interface StreamSite {
   answering(): void;
   /** The client has broken a stream off. */
   wasReset(): void;
-  /** Nothing more comes of an exchange. */
-  over(exchange: StreamExchange): void;
 }
 
 /** The request that is one stream of a connection, and its answer. The stream is all that it has of the client. */
@@ -113,6 +111,16 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
 
   get bytesOut(): number {
     return this.out.octets;
+  }
+
+  /** What came of the request, whether it was taken, waits or was dropped. */
+  get received(): number {
+    return this.#headOctets + this.#bodyOctets + this.#stream.readableLength;
+  }
+
+  /** Its client was still sending when we were done with it. */
+  get shed(): boolean {
+    return !this.complete && !this.#gone;
   }
 
   respond(response: LocalResponse): void {
@@ -200,6 +208,7 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
 
   #read(bytes: Buffer): void {
     this.#bodyOctets += bytes.length;
+    if (this.#over) return;
     this.body?.push(bytes, 0);
     this.body?.keep();
     this.flow();
@@ -236,6 +245,5 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
     if (this.#over) return;
     this.#over = true;
     this.timer.stop();
-    this.#site.over(this);
   }
 }

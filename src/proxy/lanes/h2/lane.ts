@@ -6,7 +6,7 @@ import type { VaneError } from '../../../core/errors.ts';
 import { Crowd } from '../../plane/crowd.ts';
 import { MAX_HEAD_BYTES } from '../../request/strict.ts';
 import type { Lane, LaneHost } from '../host.ts';
-import { type ConnectionSite, H2Connection } from './connection.ts';
+import { type ConnectionSite, H2Connection, STREAM_WINDOW } from './connection.ts';
 
 /**
  * Fields of a request at most, before the pieces of its Cookie are put together: browsers send one field for each
@@ -17,8 +17,6 @@ const MAX_PIECES = 256;
 const MAX_INVALID_FRAMES = 100;
 /** Streams beyond the limit, until the connection is ended for them. */
 const MAX_REJECTED_STREAMS = 100;
-/** Octets of the body of one stream that may be on their way (HAProxy: tune.h2.fe.initial-window-size). */
-const STREAM_WINDOW = 65_535;
 
 /** Whether the client has agreed on HTTP/2 while the connection was encrypted (RFC 9113, section 3.2). */
 export function speaksH2(socket: Socket): boolean {

@@ -9,6 +9,7 @@ import { octetsOf } from './request-head.ts';
 const NONE: readonly string[] = [];
 /** What HTTP/2 has statuses for, as Node sees it. */
 const MAX_STATUS = 599;
+const RESET_CONTENT = 205;
 /** Interim answers that are passed on of one exchange: nothing tells whether the client takes them. */
 const MAX_INTERIM = 32;
 
@@ -69,7 +70,9 @@ export class StreamWriter implements AnswerWriter {
   begin(status: number, headers: readonly string[]): void {
     if (status > MAX_STATUS) throw new RangeError(`HTTP/2 has no status ${status}`);
     this.octets += octetsOf(headers);
-    this.#head = [':status', String(status), ...passable(headers)];
+    // Node lets it have no body (RFC 9110, section 15.3.6), and so no length must be told of one.
+    const told = status === RESET_CONTENT ? without(headers, 'content-length') : headers;
+    this.#head = [':status', String(status), ...passable(told)];
   }
 
   write(bytes: Buffer, from: number, to: number, last: boolean, trailers = NONE): void {
@@ -126,8 +129,7 @@ export class StreamWriter implements AnswerWriter {
     const out = () => {
       this.#whole?.();
       if (stream.readableEnded || stream.destroyed) return;
-      // What comes is dropped: as long as some of it waits to be read, the stream is not over.
-      stream.removeAllListeners('data');
+      // As long as some of what came waits to be read, the stream is not over; by now whoever reads it drops it.
       stream.resume();
       dismiss(stream, this.#clock);
     };
@@ -143,12 +145,13 @@ export function isWhole(stream: ServerHttp2Stream): boolean {
 
 /** Without the one field that Node refuses though HTTP/1.1 has it: it is for a change from there. */
 function passable(headers: readonly string[]): readonly string[] {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (isSettings(headers[i])) return headers.filter((_text, j) => !isSettings(headers[j - (j % 2)]));
-  }
-  return headers;
+  return without(headers, 'http2-settings');
 }
 
-function isSettings(name = ''): boolean {
-  return name.length === 14 && name.toLowerCase() === 'http2-settings';
+function without(headers: readonly string[], lower: string): readonly string[] {
+  const named = (name = '') => name.length === lower.length && name.toLowerCase() === lower;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (named(headers[i])) return headers.filter((_text, j) => !named(headers[j - (j % 2)]));
+  }
+  return headers;
 }
