@@ -47,6 +47,16 @@ class Path {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** How many connections' ends there are. */
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** What was sent through the connections that were forgotten arrives after all. */
+  recall(): void {
+    for (const socket of this.#sockets) socket.resume();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -115,6 +125,21 @@ needs('redis-server', 'redis-server').describe('a registry whose Redis is away',
       await isInRedis('a-2');
     });
   }
+
+  test('does not bring back what arrives late over a connection that was given up', async () => {
+    path.forget();
+    await register('a-1');
+    await registry.deregisterService('a-1', CAUSE);
+    await register('a-2');
+    await eventually(() => expect(store.trouble).toBeUndefined(), WITHIN_MS);
+    await isInRedis('a-2');
+    path.recall();
+    // Both connections of the node that there are, each with two ends.
+    await eventually(() => expect(path.size).toBe(4), WITHIN_MS);
+    await register('a-3');
+    expect(registry.catalog.instance('a', 'a-1')).toBeUndefined();
+    expect(registry.catalog.instance('a', 'a-3')).toBeDefined();
+  });
 
   test('survives a server that is gone, and says so to operators', async () => {
     await redis.kill();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { VaneError } from '../../../core/errors.ts';
 import type { StoreSnapshot } from '../../model.ts';
 import type { RedisClient } from './clients.ts';
@@ -40,15 +41,21 @@ const LEAST_COMMITS = 5_000;
 export class CommitLog {
   readonly #client: RedisClient;
   readonly #keys: StoreKeys;
+  readonly #process = randomUUID();
+  /** How often this process has looked where the registry stands. */
+  #begun = 0;
 
   constructor(client: RedisClient, keys: StoreKeys) {
     this.#client = client;
     this.#keys = keys;
   }
 
+  /** Whatever was sent to be appended before, and has not been by then, never will be. */
   async where(index: number): Promise<Standing> {
-    const { epoch, index: at, log } = this.#keys;
-    const [name, last, uid] = strings(await runScript(this.#client, where, [epoch, at, log], [index]));
+    const { epoch, index: at, log, writer } = this.#keys;
+    this.#begun += 1;
+    const keys = [epoch, at, log, writer(this.#process)];
+    const [name, last, uid] = strings(await runScript(this.#client, where, keys, [index, this.#begun]));
     return { epoch: name || undefined, index: Number(last), uid: uid || undefined };
   }
 
@@ -61,9 +68,9 @@ export class CommitLog {
 
   /** Returns the commit's index. */
   async append(epoch: string, uid: string, body: CommitBody, least: number): Promise<number> {
-    const { epoch: name, index, log } = this.#keys;
-    const args = [epoch, least, uid, encodeCommit(body)];
-    return Number(await runScript(this.#client, append, [name, index, log], args));
+    const { epoch: name, index, log, writer } = this.#keys;
+    const args = [epoch, least, uid, encodeCommit(body), this.#begun];
+    return Number(await runScript(this.#client, append, [name, index, log, writer(this.#process)], args));
   }
 
   /** The entries after an index, at most a page of them. */

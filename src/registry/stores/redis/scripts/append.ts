@@ -18,12 +18,16 @@ end
 /**
  * Appends a commit to the log under the next index, and returns that.
  *
- * KEYS: epoch, index, log. ARGV: the epoch that the writer knows, the least that the index may be, an id that tells the
- * commit from all others, the commit. Fails with EPOCH when the registry in this Redis is another one by now.
+ * KEYS: epoch, index, log, writer. ARGV: the epoch that the writer knows, the least that the index may be, an id that
+ * tells the commit from all others, the commit, how often the writer had begun anew when it sent it. Fails with EPOCH
+ * when the registry in this Redis is another one by now, and with LATE when the writer has begun anew since.
  */
 export const append = script(`${APPENDING}
 local wrong = requireEpoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
+if tonumber(redis.call('GET', KEYS[4]) or '0') > tonumber(ARGV[5]) then
+  return redis.error_reply('LATE its writer has given this up')
+end
 return append(KEYS[2], KEYS[3], ARGV[2], ARGV[3], ARGV[4])
 `);
 
