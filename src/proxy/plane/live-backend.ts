@@ -1,4 +1,3 @@
-import { type Algorithm, createAlgorithm, eligible } from '../../balance/algorithms.ts';
 import type { ServerSnapshot } from '../../balance/server.ts';
 import type { BackendConfig } from '../../config/runtime/backends.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -6,6 +5,7 @@ import { VaneError } from '../../core/errors.ts';
 import type { StickEntry } from '../stick/stick-table.ts';
 import { nextStickiness, type Stickiness } from '../stick/stickiness.ts';
 import type { BackendEvents } from './backend-events.ts';
+import { Choice } from './choice.ts';
 import { countAttempt, countWork } from './count.ts';
 import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
@@ -14,7 +14,6 @@ import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
 import { LiveServer } from './live-server.ts';
 import { refusal } from './queue-refusal.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { inOrder, isSameList } from './server-order.ts';
 import { Steering } from './steering.ts';
 import { WorkTally } from './tally.ts';
 import { type Place, WaitQueue } from './wait-queue.ts';
@@ -41,18 +40,12 @@ export class LiveBackend implements Granter {
   readonly durations = new Durations();
   readonly budget: RetryBudget;
   readonly #clock: Clock;
-  readonly #random: () => number;
   readonly #events: BackendEvents;
   readonly #servers = new Map<string, LiveServer>();
   readonly #queue: WaitQueue;
   readonly #steering: Steering;
+  readonly #choice: Choice;
   #stickiness: Stickiness | undefined;
-  #algorithm: Algorithm;
-  /** The servers that new work may go to, as of the last change: as they were told, and as they live. */
-  #choice: readonly ServerSnapshot[] = [];
-  #eligible: readonly LiveServer[] = [];
-  /** Servers have changed since: the choice is made anew when it is needed, once for all changes up to then. */
-  #stale = false;
   /** Leases held. */
   #held = 0;
   #noServer = 0;
@@ -65,7 +58,6 @@ export class LiveBackend implements Granter {
   constructor(config: BackendConfig, deps: { clock: Clock; random: () => number; events: BackendEvents }) {
     this.config = config;
     this.#clock = deps.clock;
-    this.#random = deps.random;
     this.#events = deps.events;
     this.#queue = new WaitQueue(deps.clock);
     this.budget = new RetryBudget(config.retryBudget);
@@ -73,7 +65,7 @@ export class LiveBackend implements Granter {
       const server = this.#servers.get(change.id);
       if (server) this.#events.steered(server.snapshot, change);
     });
-    this.#algorithm = this.#createAlgorithm();
+    this.#choice = new Choice(config, this.#servers, deps);
     this.#stick();
   }
 
@@ -97,16 +89,11 @@ export class LiveBackend implements Granter {
 
   /** Takes a new configuration; servers, counters and queue stay. */
   update(config: BackendConfig): void {
-    const changed = JSON.stringify(config.balance) !== JSON.stringify(this.config.balance);
-    if (config.allBackups !== this.config.allBackups) this.#stale = true;
     this.config = config;
+    this.#choice.config = config;
     this.budget.config = config.retryBudget;
     this.#steering.config = config.outlier;
     this.#stick();
-    if (changed) {
-      this.#algorithm = this.#createAlgorithm();
-      this.#algorithm.rebuild(this.#choice);
-    }
     this.#serveQueue();
   }
 
@@ -140,7 +127,7 @@ export class LiveBackend implements Granter {
       this.#steering.forget(id);
     }
     this.#stickiness?.changeServers(snapshots, goneIds);
-    this.#stale = true;
+    this.#choice.changed();
     this.#serveQueue();
     // Only now, so that work cut here finds the new servers when it is repeated.
     for (const server of gone) this.#remove(server);
@@ -157,7 +144,7 @@ export class LiveBackend implements Granter {
 
   /** Whether there is a server for new work that is not among `tried`. */
   offersOther(tried: ReadonlySet<string>): boolean {
-    return this.#offered().some((server) => !tried.has(server.id));
+    return this.#choice.offersOther(tried);
   }
 
   /**
@@ -167,7 +154,7 @@ export class LiveBackend implements Granter {
    */
   acquire(want: Want, now = this.#clock.now()): Lease | Waiting {
     if (this.#over) throw this.#over;
-    const offered = this.#offered();
+    const offered = this.#choice.servers;
     this.#steering.look(offered, now);
     if (offered.length === 0 && (want.bound === undefined || !this.#ownOf(want))) {
       this.#noServer++;
@@ -188,12 +175,11 @@ export class LiveBackend implements Granter {
 
   finished(server: LiveServer, outcome: LeaseOutcome, trial: boolean): void {
     this.#held--;
-    this.#steering.ended(server, outcome, trial, this.#clock.now(), this.#offered().length);
+    this.#steering.ended(server, outcome, trial, this.#clock.now(), this.#choice.servers.length);
     countAttempt(this.tally, outcome);
     countAttempt(server.tally, outcome);
     countWork(server.tally, outcome);
-    this.#algorithm.loadChanged?.(server.id);
-    this.#tellAnswered(server.id, outcome);
+    this.#choice.ended(server.id, outcome);
     const { error } = outcome;
     if (error?.source === 'upstream' && server.mayReport(error.code)) {
       this.#events.trouble(server.snapshot, error);
@@ -255,28 +241,6 @@ export class LiveBackend implements Granter {
     return server;
   }
 
-  #createAlgorithm(): Algorithm {
-    return createAlgorithm(this.config.balance, {
-      random: this.#random,
-      now: () => this.#clock.now(),
-      load: (id) => this.#servers.get(id)?.active ?? 0,
-    });
-  }
-
-  /** The servers that new work goes to: the best of those there are. */
-  #offered(): readonly LiveServer[] {
-    if (!this.#stale) return this.#eligible;
-    this.#stale = false;
-    const snapshots = inOrder([...this.#servers.values()].map(({ snapshot }) => snapshot));
-    const choice = eligible(snapshots, this.config.allBackups);
-    // The end of a drain, for one, leaves it as it is.
-    if (isSameList(choice, this.#choice)) return this.#eligible;
-    this.#choice = choice;
-    this.#algorithm.rebuild(choice);
-    this.#eligible = choice.flatMap((snapshot) => this.#servers.get(snapshot.id) ?? []);
-    return this.#eligible;
-  }
-
   #serveQueue(): void {
     if (this.#queue.length === 0) return;
     const now = this.#clock.now();
@@ -297,7 +261,7 @@ export class LiveBackend implements Granter {
     const trial = this.#steering.any && this.#steering.begin(server.id, now);
     const grant = new Grant(this, server, queuedMs, now, trial);
     this.#held++;
-    this.#algorithm.loadChanged?.(server.id);
+    this.#choice.loadChanged(server.id);
     return grant;
   }
 
@@ -305,26 +269,26 @@ export class LiveBackend implements Granter {
     const own = this.#ownOf(want);
     if (own?.hasRoom(this.#load)) return own;
     if (own && !this.#mayLeave(own, want)) return undefined;
-    const offered = this.#offered();
+    const offered = this.#choice.servers;
     const avoid = want.tried.size > 0 && this.offersOther(want.tried) ? want.tried : undefined;
     const steering = this.#steering.any ? this.#steering : undefined;
     const pick = (careful: Steering | undefined) =>
-      this.#algorithm.pick((snapshot) => {
+      this.#choice.pick((snapshot) => {
         if (avoid?.has(snapshot.id) || careful?.admits(snapshot.id, now) === false) return false;
         // Asked of every server for every request.
         return snapshot.maxconn === 0 || this.#servers.get(snapshot.id)?.hasRoom(this.#load) === true;
       }, want.key);
-    let picked = pick(steering);
+    const picked = pick(steering);
+    if (picked || !steering) return picked;
     // Where all that are left are passed over, they are used; those that are full are waited for.
-    if (!picked && steering && !offered.some(({ id }) => !avoid?.has(id) && steering.admits(id, now))) {
-      picked = pick(undefined);
-    }
-    return picked && this.#servers.get(picked.id);
+    return offered.some(({ id }) => !avoid?.has(id) && steering.admits(id, now))
+      ? undefined
+      : pick(undefined);
   }
 
   /** Servers that new work does not go to have clients all the same. */
   get #anyRoom(): boolean {
-    if (this.#offered().some((server) => server.hasRoom(this.#load))) return true;
+    if (this.#choice.servers.some((server) => server.hasRoom(this.#load))) return true;
     if (!this.#stickiness) return false;
     for (const server of this.#servers.values())
       if (server.takesOwn && server.hasRoom(this.#load)) return true;
@@ -363,14 +327,6 @@ export class LiveBackend implements Granter {
     if (reason.early) this.#refusedEarly++;
     this.tally.econ++;
     throw new VaneError('QUEUE_FULL', reason.message);
-  }
-
-  /** What a client gave up, and what never reached the server, says nothing about it. */
-  #tellAnswered(id: string, { error, responseMs, totalMs }: LeaseOutcome): void {
-    if (!this.#algorithm.answered) return;
-    const failed = error?.source === 'upstream';
-    if (responseMs === undefined && !failed) return;
-    this.#algorithm.answered(id, { now: this.#clock.now(), tookMs: responseMs ?? totalMs, failed });
   }
 
   #remove(server: LiveServer): void {
