@@ -88,6 +88,7 @@ const PURE = [
   'src/proxy/lanes/compat/response-head.ts',
   'src/proxy/plane/average.ts',
   'src/proxy/plane/durations.ts',
+  'src/proxy/plane/hedges.ts',
   'src/proxy/plane/rate.ts',
   'src/proxy/plane/tally.ts',
   'src/proxy/plane/wait-queue.ts',

@@ -87,6 +87,8 @@ const BACKEND: Kinds<BackendCounters> = {
   refusedEarly: 'counter',
   ejections: 'counter',
   retriesRefused: 'counter',
+  hedges: 'counter',
+  hedgesWon: 'counter',
 };
 
 const SERVER: Kinds<ServerCounters> = {

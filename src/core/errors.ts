@@ -23,6 +23,8 @@ export const ERRORS = {
   UPSTREAM_PROTOCOL: { source: 'upstream', retryable: false },
   /** An answer that was not wanted, as another server may have a better one (`retry-on`). */
   UPSTREAM_STATUS: { source: 'upstream', retryable: false },
+  /** An answer that is not waited for any longer, as another server was faster (`hedge`). */
+  HEDGED: { source: 'internal', retryable: false },
   SERVER_REMOVED: { source: 'internal', retryable: true },
   NO_SERVER: { source: 'upstream', retryable: false },
   QUEUE_TIMEOUT: { source: 'upstream', retryable: false },

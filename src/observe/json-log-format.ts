@@ -19,6 +19,7 @@ function httpObject(entry: HttpAccessEntry) {
     http_version: request?.httpVersion ?? null,
     status: reached(status),
     cookies: entry.cookies ?? null,
+    hedge: entry.hedge ?? null,
     request_ms: reached(times.request),
     queue_ms: reached(times.queue),
     connect_ms: reached(times.connect),

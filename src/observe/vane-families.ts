@@ -253,6 +253,16 @@ function failingFamilies(backends: readonly BackendView[]): readonly Family[] {
       ({ retriesRefused }) => retriesRefused,
     ),
     counter(
+      'vane_hedges_total',
+      'Requests sent to a second server besides, as the first was slow to answer (hedge).',
+      ({ hedges }) => hedges,
+    ),
+    counter(
+      'vane_hedges_won_total',
+      'Requests that the second server has answered first.',
+      ({ hedgesWon }) => hedgesWon,
+    ),
+    counter(
       'vane_queue_refused_total',
       'Requests turned away at once, as the queue moved too slowly to serve them in time.',
       ({ refusedEarly }) => refusedEarly,

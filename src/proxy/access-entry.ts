@@ -46,6 +46,11 @@ export interface HttpAccessEntry extends CommonEntry {
    * the backend has none.
    */
   readonly cookies?: string | undefined;
+  /**
+   * It was sent to a second server besides, as the first was slow: `won` where that one answered it; undefined: it was
+   * not.
+   */
+  readonly hedge?: 'won' | 'lost' | undefined;
   /** %tr: wall-clock ms of the request's first byte. */
   readonly at: number;
   /** %TR %Tw %Tc %Tr %Ta. */

@@ -22,6 +22,8 @@ export interface Answered {
   readonly now: number;
   readonly tookMs: number;
   readonly failed: boolean;
+  /** Nobody has waited for the end: it would have taken longer. */
+  readonly unfinished?: boolean;
 }
 
 export interface AlgorithmDeps {

@@ -50,11 +50,12 @@ export class PeakEwma implements Algorithm {
     return this.#cost(second, at) < this.#cost(first, at) ? second : first;
   }
 
-  answered(id: string, { now, tookMs, failed }: Answered): void {
+  answered(id: string, { now, tookMs, failed, unfinished }: Answered): void {
     const measure = this.#measures.get(id);
     if (!measure) return;
     const before = faded(measure, now);
-    const took = failed ? Math.max(FAILURE_MS, tookMs, measure.average) : tookMs;
+    const answered = unfinished ? Math.max(tookMs, before) : tookMs;
+    const took = failed ? Math.max(FAILURE_MS, tookMs, measure.average) : answered;
     // Between two answers at once there is no time to fade by: each counts for a little all the same.
     const old = Math.min(0.9, Math.exp(-(now - measure.at) / DECAY_MS));
     measure.average = took > before ? took : before * old + took * (1 - old);

@@ -27,6 +27,9 @@ export function resolveBackends(
     requireKey(context, path, 'servers', 'the servers that do the work');
     const mode = backend.mode ?? defaults.mode ?? 'http';
     const stickiness = resolveStickiness(backend, name, mode, path, context);
+    if (mode === 'tcp' && context.keys(path).has('hedge')) {
+      context.report({ path: [...path, 'hedge'], at: 'key', message: 'hedge needs mode http' });
+    }
     const servers = resolveServers(backend.servers ?? [], path, { registry, resolvers }, context);
     return {
       name,
@@ -50,8 +53,12 @@ function resolveFailing(
   backend: UserBackend,
   defaults: UserDefaults,
   global: UserConfig['global'] = {},
-): Pick<BackendConfig, 'retryOn' | 'retryBudget' | 'bufsize' | 'outlier' | 'fullconn' | 'maxConnections'> {
+): Pick<
+  BackendConfig,
+  'retryOn' | 'retryBudget' | 'hedge' | 'bufsize' | 'outlier' | 'fullconn' | 'maxConnections'
+> {
   const budget = backend['retry-budget'] ?? defaults['retry-budget'] ?? DEFAULT_RETRY_BUDGET;
+  const hedge = backend.hedge ?? defaults.hedge ?? 'off';
   const outlier = backend.outlier ?? defaults.outlier ?? DEFAULT_OUTLIER;
   const { maxconn = 20_000, tune } = global;
   const hasMinconn = backend.servers?.some((server) => 'minconn' in server && server.minconn);
@@ -60,6 +67,7 @@ function resolveFailing(
   return {
     retryOn: backend['retry-on'] ?? defaults['retry-on'],
     retryBudget: budget === 'off' ? undefined : budget,
+    ...(hedge === 'off' ? {} : { hedge }),
     bufsize: tune?.bufsize ?? DEFAULT_BUFSIZE,
     outlier: outlier === 'off' ? undefined : outlier,
     ...(hasMinconn ? { fullconn } : {}),

@@ -28,6 +28,8 @@ export interface BackendConfig {
   readonly retryOn?: RetryOn | undefined;
   /** Undefined: any number of retries. */
   readonly retryBudget?: RetryBudgetConfig | undefined;
+  /** Undefined: a request waits for the server that it was given. */
+  readonly hedge?: HedgeConfig | undefined;
   /** Bytes of a request's body that are kept so that it can be sent again. */
   readonly bufsize?: number;
   /** Undefined: whatever work meets at a server, the next may go there. */
@@ -59,6 +61,14 @@ export interface RetryOn {
 export interface RetryBudgetConfig {
   readonly percent: number;
   readonly perSecond: number;
+}
+
+/** When a request that is slow to be answered is sent to another server besides. */
+export interface HedgeConfig {
+  /** It has waited longer than this share of the requests of late had to, 0 to 1, */
+  readonly quantile: number;
+  /** and so many ms. */
+  readonly least: number;
 }
 
 /** When a server is left alone for a while. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseBalance, parseHashType } from '../balance-line.ts';
 import { parsePercent } from '../guard-lines.ts';
+import { parseHedge } from '../hedge-line.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, type Options, parseOption } from '../options.ts';
 import { DEFAULT_OUTLIER, parseOutlier, parseRetryBudget, parseRetryOn } from '../retry-lines.ts';
 import { duration, listOf, parsedBy, whole } from './values.ts';
@@ -115,6 +116,13 @@ export const failing = {
     .optional()
     .describe(
       'How many retries there may be: a share of the requests of the last ten seconds, and so many a second besides; or off. Default: "20% 10/s".',
+    ),
+  hedge: z
+    .string()
+    .transform(parsedBy(parseHedge))
+    .optional()
+    .describe(
+      'GET and HEAD that are answered later than a percentile of those before them go to another server too, and the first answer counts: "after p95 min 10ms" (min may be left out), or off. Default: off.',
     ),
   outlier: z
     .union([z.string().transform(parsedBy(parseOutlier)), outlierMapping])

@@ -29,6 +29,10 @@ export interface Exchange {
   /**
    * Sends the request to one server and, once that answers, its response to the client; then tells the attempt that
    * it has ended. After an outcome with `responseStarted: false` and `replayable: true` it may be called again.
+   *
+   * For a request without a body and without an upgrade it may be called once more while an attempt is under way whose
+   * server has not answered. The two run side by side, and clients hear of interim answers of neither; whoever makes them
+   * cancels the one before the final answer of the other is passed on, at {@link Attempt.answered}.
    */
   forward(attempt: Attempt): void;
   /** Cuts the connection to the client, for when an answer has begun and cannot be finished. */
@@ -111,6 +115,7 @@ export interface Attempt {
   /**
    * Told of the status of the final answer before anything of that goes to the client. True: it is not wanted, and
    * the attempt has to end with UPSTREAM_STATUS.
+   * Another attempt that is under way beside it is to be cancelled in the course of this.
    * @param replayable see {@link AttemptOutcome.replayable}
    */
   answered(status: number, replayable: boolean): boolean;

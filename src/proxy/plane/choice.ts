@@ -76,6 +76,23 @@ export class Choice {
     return picked && this.#known.get(picked.id);
   }
 
+  /**
+   * The one with the least to do for its weight among those that `accept` allows; undefined: none. It takes nobody's
+   * turn: of two servers in turn, one that is slow would get all requests, if each had the other stand in for it.
+   */
+  leastLoaded(accept: (server: LiveServer) => boolean): LiveServer | undefined {
+    const { servers } = this;
+    const from = Math.floor(this.#random() * servers.length);
+    let [least, load] = [undefined as LiveServer | undefined, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < servers.length; i++) {
+      const server = servers[(from + i) % servers.length];
+      if (!server || !accept(server)) continue;
+      const its = (server.active + 1) / server.snapshot.weight;
+      if (its < load) [least, load] = [server, its];
+    }
+    return least;
+  }
+
   /** Work on a server has begun or ended. */
   loadChanged(id: string): void {
     this.#algorithm.loadChanged?.(id);
@@ -86,8 +103,10 @@ export class Choice {
     this.loadChanged(id);
     if (!this.#algorithm.answered) return;
     const failed = error?.source === 'upstream';
-    if (responseMs === undefined && !failed) return;
-    this.#algorithm.answered(id, { now: this.#clock.now(), tookMs: responseMs ?? totalMs, failed });
+    const unfinished = error?.code === 'HEDGED';
+    if (responseMs === undefined && !failed && !unfinished) return;
+    const now = this.#clock.now();
+    this.#algorithm.answered(id, { now, tookMs: responseMs ?? totalMs, failed, unfinished });
   }
 
   #createAlgorithm(): Algorithm {

@@ -30,7 +30,8 @@ export function countAttempt(tally: WorkTally, outcome: LeaseOutcome): void {
       break;
     case 'CLIENT_ABORTED':
     case 'CLIENT_TIMEOUT':
-      tally.cliAbrt++;
+      // Of two servers at work on one request, one tells it.
+      if (outcome.next === undefined) tally.cliAbrt++;
       break;
   }
 }

@@ -98,6 +98,9 @@ export interface BackendCounters extends WorkCounters {
   ejections: number;
   /** Retries that the budget for them did not allow. */
   retriesRefused: number;
+  /** Requests sent to a second server besides, as the first was slow, and those of them that it has answered. */
+  hedges: number;
+  hedgesWon: number;
   duration: DurationHistogram;
   servers: ServerCounters[];
 }

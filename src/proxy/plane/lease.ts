@@ -35,8 +35,8 @@ export interface LeaseOutcome {
   readonly totalMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** The work is repeated: there again, or on another server. */
-  readonly next: 'retry' | 'redispatch' | undefined;
+  /** The work is repeated, there again or on another server; or it is under way on another one already (`hedge`). */
+  readonly next: 'retry' | 'redispatch' | 'hedge' | undefined;
 }
 
 /** Waiting for a server. */

@@ -10,6 +10,7 @@ import { countAttempt, countWork } from './count.ts';
 import type { BackendCounters } from './counters.ts';
 import { Durations } from './durations.ts';
 import { Grant, type Granter } from './grant.ts';
+import { Hedges } from './hedges.ts';
 import type { Lease, LeaseOutcome, Waiting } from './lease.ts';
 import { LiveServer } from './live-server.ts';
 import { refusal } from './queue-refusal.ts';
@@ -39,6 +40,7 @@ export class LiveBackend implements Granter {
   readonly tally = new WorkTally();
   readonly durations = new Durations();
   readonly budget: RetryBudget;
+  readonly hedges: Hedges;
   readonly #clock: Clock;
   readonly #events: BackendEvents;
   readonly #servers = new Map<string, LiveServer>();
@@ -61,6 +63,7 @@ export class LiveBackend implements Granter {
     this.#events = deps.events;
     this.#queue = new WaitQueue(deps.clock);
     this.budget = new RetryBudget(config.retryBudget);
+    this.hedges = new Hedges(config.hedge);
     this.#steering = new Steering(config.outlier, (change) => {
       const server = this.#servers.get(change.id);
       if (server) this.#events.steered(server.snapshot, change);
@@ -92,6 +95,7 @@ export class LiveBackend implements Granter {
     this.config = config;
     this.#choice.config = config;
     this.budget.config = config.retryBudget;
+    this.hedges.config = config.hedge;
     this.#steering.config = config.outlier;
     this.#stick();
     this.#serveQueue();
@@ -173,6 +177,19 @@ export class LiveBackend implements Granter {
     return waiting;
   }
 
+  /**
+   * A place at once on another server than those tried, for work that is under way already; undefined: none is free,
+   * somebody waits for one, or the budget for retries does not allow it.
+   * @param now clock ms
+   */
+  acquireBeside(tried: ReadonlySet<string>, now: number): Lease | undefined {
+    if (this.#over || this.#isFull || this.#queue.length > 0) return undefined;
+    const isFree = (server: LiveServer) =>
+      !tried.has(server.id) && server.hasRoom(this.#load) && !this.#steering.isOut(server.id);
+    const server = this.#choice.leastLoaded(isFree);
+    return server && this.budget.takeSpare(now) ? this.#give(server, 0, now) : undefined;
+  }
+
   finished(server: LiveServer, outcome: LeaseOutcome, trial: boolean): void {
     this.#held--;
     this.#steering.ended(server, outcome, trial, this.#clock.now(), this.#choice.servers.length);
@@ -212,6 +229,7 @@ export class LiveBackend implements Granter {
       drainCut: this.#drainCut,
       ...{ refusedEarly: this.#refusedEarly, ejections: this.#steering.ejections },
       retriesRefused: this.budget.refused,
+      ...{ hedges: this.hedges.sent, hedgesWon: this.hedges.won },
       duration: this.durations.read(),
       servers: [...this.#servers.values()].map((server) => ({
         ...server.counters(),
@@ -252,7 +270,10 @@ export class LiveBackend implements Granter {
 
   #grant(want: Want, queuedMs: number, now: number): Lease | undefined {
     const server = this.#isFull ? undefined : this.#choose(want, now);
-    if (!server) return undefined;
+    return server && this.#give(server, queuedMs, now);
+  }
+
+  #give(server: LiveServer, queuedMs: number, now: number): Lease {
     server.tally.lbtot++;
     this.tally.lbtot++;
     const wall = this.#clock.wall();

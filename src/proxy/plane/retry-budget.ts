@@ -2,6 +2,8 @@ import type { RetryBudgetConfig } from '../../config/runtime/backends.ts';
 
 /** What the budget looks back on, in seconds. */
 const WINDOW = 10;
+/** How much of it may go to what can do without. */
+const SPARE = 0.5;
 
 /**
  * How many requests may be tried again: a share of all of the last ten seconds, and so many a second besides (as
@@ -30,14 +32,26 @@ export class RetryBudget {
 
   /** Takes one retry out of the budget; false: it is used up. */
   take(now: number): boolean {
+    const taken = this.#take(now, 1);
+    if (!taken) this.refused++;
+    return taken;
+  }
+
+  /**
+   * Takes one for a request that nothing has failed yet; false: half of the budget is used up. The rest is left to
+   * those that would fail without it.
+   */
+  takeSpare(now: number): boolean {
+    return this.#take(now, SPARE);
+  }
+
+  /** @param share of the budget that may be used up with it */
+  #take(now: number, share: number): boolean {
     if (!this.config) return true;
     this.#turn(now);
     const { percent, perSecond } = this.config;
     const allowed = (sum(this.#requests) * percent) / 100 + perSecond * WINDOW;
-    if (sum(this.#retries) + 1 > allowed) {
-      this.refused++;
-      return false;
-    }
+    if (sum(this.#retries) + 1 > allowed * share) return false;
     const slot = this.#second % WINDOW;
     this.#retries[slot] = (this.#retries[slot] ?? 0) + 1;
     return true;

@@ -40,6 +40,7 @@ export function httpEntry(
     },
     retries: record.retries,
     redispatched: record.redispatched,
+    hedge: record.hedge,
     queues: { server: 0, backend: record.queuedBehind },
     error: error && { code: error.code, message: error.message },
     at: context.clock.wall() - totalMs,

@@ -1,17 +1,17 @@
 import { sleep } from '../../core/clock.ts';
 import { asVaneError, type ErrorCode, messageOf, VaneError } from '../../core/errors.ts';
 import type { AttemptOutcome, AttemptPhase, Exchange, LocalResponse } from '../lanes/lane.ts';
-import { countWork } from '../plane/count.ts';
 import type { Lease, Waiting } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import { sameServerWait } from '../plane/same-server-wait.ts';
+import { account } from './account.ts';
 import { failureAnswer } from './answers.ts';
 import { hashKey } from './hash-key.ts';
-import { httpEntry } from './http-entry.ts';
+import { Hedge } from './hedge.ts';
 import { type HttpSite, newHttpRecord } from './http-record.ts';
-import { type Attempter, LeasedAttempt, type Work } from './leased-attempt.ts';
+import { type Attempter, LeasedAttempt, responseTime, type Work } from './leased-attempt.ts';
 import { outgoing } from './outgoing.ts';
-import { isStale, isUnwanted, mayRepeat } from './retry.ts';
+import { isStale, isUnwanted, mayHedge, mayRepeat } from './retry.ts';
 import { type Phase, termination } from './termination.ts';
 
 const PHASES: Record<AttemptPhase, Phase> = {
@@ -62,6 +62,8 @@ export class HttpLife implements Attempter {
   #told: VaneError | undefined;
   /** The next attempt has been taken out of the budget for retries. */
   #paid = false;
+  /** Undefined: it is at one server at a time. */
+  #hedge: Hedge | undefined;
   #over = false;
 
   /** @param onOver called once, when all is accounted for */
@@ -90,17 +92,27 @@ export class HttpLife implements Attempter {
     try {
       // Over a second connection if the first one had gone stale while idle.
       if (!attempt.fresh && this.#isStale(attempt, outcome)) {
-        this.#forward(new LeasedAttempt(this, attempt.work, attempt.lease, attempt.startedAt, true));
+        const again = new LeasedAttempt(this, attempt.work, attempt.lease, attempt.startedAt, true);
+        this.#hedge?.replace(attempt, again);
+        this.#forward(again);
       } else this.#settle(attempt, outcome);
     } catch (thrown) {
       this.#giveUp(thrown);
     }
   }
 
-  declines({ work: { backend } }: LeasedAttempt, status: number): boolean {
+  answered(attempt: LeasedAttempt, status: number, replayable: boolean): boolean {
+    if (replayable && this.#declines(attempt, status)) return true;
+    this.#hedge?.answered(attempt);
+    return false;
+  }
+
+  #declines({ work: { backend } }: LeasedAttempt, status: number): boolean {
     const { retryOn, retries } = backend.config;
-    if (!retryOn || this.#record.retries >= retries || this.#exchange.aborted || this.#over) return false;
+    if (!retryOn || this.#exchange.aborted || this.#over) return false;
     if (!isUnwanted(this.#exchange.head, status, retryOn)) return false;
+    if (this.#hedge?.isDivided) return true;
+    if (this.#record.retries >= retries) return false;
     // An answer that nobody would better is not thrown away.
     this.#paid = backend.budget.take(this.site.context.clock.now());
     return this.#paid;
@@ -174,8 +186,24 @@ export class HttpLife implements Attempter {
     this.#record.queuedMs ??= 0;
     this.#record.lease = lease;
     this.#firstAttemptAt ??= now;
-    this.#forward(new LeasedAttempt(this, work, lease, now, false));
+    const attempt = new LeasedAttempt(this, work, lease, now, false);
+    if (mayHedge(this.#exchange.head) && work.backend.hedges.on && work.stick?.bound === undefined) {
+      this.#hedge ??= new Hedge(work.backend.hedges, this.site.context.clock, this.#divide);
+    }
+    this.#hedge?.begin(attempt);
+    this.#forward(attempt);
   }
+
+  /** Makes a second attempt beside the first, if another server is free for it and the budget allows it. */
+  readonly #divide = ({ work, lease }: LeasedAttempt) => {
+    const tried = new Set([...this.#tried, lease.server.id]);
+    const now = this.site.context.clock.now();
+    const besides = work.backend.acquireBeside(tried, now);
+    if (!besides) return;
+    const second = new LeasedAttempt(this, work, besides, now, false);
+    this.#hedge?.divide(second);
+    this.#forward(second);
+  };
 
   #forward(attempt: LeasedAttempt): void {
     // The server may have gone between the choice of it and now.
@@ -200,21 +228,15 @@ export class HttpLife implements Attempter {
     const { error } = outcome;
     const now = this.site.context.clock.now();
     if (error) this.#tried = new Set([...this.#tried, lease.server.id]);
+    if (this.#hedge?.ended(attempt)) {
+      attempt.giveBack(outcome, now, 'hedge');
+      return;
+    }
+    this.#record.lease = lease;
     this.#note(outcome, startedAt);
     const next = this.#next(work.backend, outcome);
     this.#told = error;
-    lease.done({
-      error,
-      status: outcome.status,
-      reused: outcome.connectMs === undefined ? undefined : outcome.reused,
-      queuedMs: lease.queuedMs,
-      connectMs: outcome.connectMs,
-      responseMs: responseTime(outcome),
-      totalMs: now - startedAt,
-      bytesIn: outcome.bytesToServer,
-      bytesOut: outcome.bytesFromServer,
-      next,
-    });
+    attempt.giveBack(outcome, now, next);
     if (next) this.#repeat(next, work, lease, outcome);
     else {
       if (error) this.#fail(error, outcome.responseStarted);
@@ -322,7 +344,8 @@ export class HttpLife implements Attempter {
     if (this.#over) return;
     this.#over = true;
     try {
-      this.#account(now);
+      this.#record.hedge = this.#hedge?.result;
+      account(this.site, this.#exchange, this.#record, now);
     } catch (thrown) {
       const { frontend, context } = this.site;
       const error = messageOf(thrown);
@@ -331,34 +354,4 @@ export class HttpLife implements Attempter {
     this.#record.backend?.tally.sessions.end();
     this.#onOver();
   }
-
-  #account(now: number): void {
-    const { frontend, context } = this.site;
-    const { bytesIn, bytesOut, startedAt } = this.#exchange;
-    const record = this.#record;
-    const totalMs = now - startedAt;
-    if (record.status !== undefined) frontend.tally.responses.add(record.status);
-    frontend.tally.sessions.bin += bytesIn;
-    frontend.tally.sessions.bout += bytesOut;
-    if (record.backend) {
-      const { status, connectMs, responseMs, queuedMs = 0 } = record;
-      countWork(record.backend.tally, {
-        status,
-        bytesIn,
-        bytesOut,
-        queuedMs,
-        connectMs,
-        responseMs,
-        totalMs,
-      });
-      record.backend.durations.add(totalMs);
-    }
-    const { accessLog } = frontend.config.options;
-    if (accessLog !== 'off') context.access(httpEntry(accessLog, this.site, this.#exchange, record, totalMs));
-  }
-}
-
-/** From the open connection to the head of the answer, ms. */
-function responseTime({ connectMs, headersMs }: AttemptOutcome): number | undefined {
-  return connectMs === undefined || headersMs === undefined ? undefined : headersMs - connectMs;
 }

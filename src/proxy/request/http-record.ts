@@ -5,6 +5,7 @@ import type { LiveBackend } from '../plane/live-backend.ts';
 import type { LiveFrontend } from '../plane/live-frontend.ts';
 import type { Route } from '../rules/route.ts';
 import type { Stick } from '../stick/stick.ts';
+import type { HedgeResult } from './hedge.ts';
 import type { HttpRules } from './rules.ts';
 import type { Phase } from './termination.ts';
 
@@ -31,6 +32,8 @@ export interface HttpRecord {
   termination: string;
   retries: number;
   redispatched: boolean;
+  /** Undefined: it was at one server at a time. */
+  hedge: HedgeResult | undefined;
   /** How many were before it when it last had to wait. */
   queuedBehind: number;
   /** Milliseconds; undefined: that phase was not reached. */
@@ -51,6 +54,7 @@ export function newHttpRecord(): HttpRecord {
     termination: '--',
     retries: 0,
     redispatched: false,
+    hedge: undefined,
     queuedBehind: 0,
     queuedMs: undefined,
     connectMs: undefined,

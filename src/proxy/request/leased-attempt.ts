@@ -1,6 +1,6 @@
 import type { VaneError } from '../../core/errors.ts';
 import type { Attempt, AttemptOutcome } from '../lanes/lane.ts';
-import type { Lease } from '../plane/lease.ts';
+import type { Lease, LeaseOutcome } from '../plane/lease.ts';
 import type { LiveBackend } from '../plane/live-backend.ts';
 import type { Stick } from '../stick/stick.ts';
 import type { HttpSite } from './http-record.ts';
@@ -20,8 +20,11 @@ export interface Attempter {
   readonly site: HttpSite;
   /** Told once of each. Never throws. */
   attempted(attempt: LeasedAttempt, outcome: AttemptOutcome): void;
-  /** Whether another attempt is to follow instead of this answer. */
-  declines(attempt: LeasedAttempt, status: number): boolean;
+  /**
+   * Told of the head of its answer. True: another attempt is to follow, or to go on, instead of this answer.
+   * @param replayable nothing of the request is lost
+   */
+  answered(attempt: LeasedAttempt, status: number, replayable: boolean): boolean;
 }
 
 /** One try of a request at the server that it has a lease of. */
@@ -32,6 +35,8 @@ export class LeasedAttempt implements Attempt {
   readonly fresh: boolean;
   cancel: ((reason: VaneError) => void) | undefined;
   readonly #attempter: Attempter;
+  /** Another attempt has answered before it. */
+  #lost = false;
 
   constructor(attempter: Attempter, work: Work, lease: Lease, startedAt: number, fresh: boolean) {
     this.#attempter = attempter;
@@ -85,10 +90,43 @@ export class LeasedAttempt implements Attempt {
 
   answered(status: number, replayable: boolean): boolean {
     this.lease.answered();
-    return replayable && this.#attempter.declines(this, status);
+    return this.#attempter.answered(this, status, replayable);
+  }
+
+  /** Breaks it off, as nobody waits for it any longer; whoever made it hears nothing more of it. */
+  lose(reason: VaneError): void {
+    this.#lost = true;
+    this.cancel?.(reason);
   }
 
   ended(outcome: AttemptOutcome): void {
-    this.#attempter.attempted(this, outcome);
+    if (this.#lost) this.giveBack(outcome, this.#attempter.site.context.clock.now(), 'hedge');
+    else this.#attempter.attempted(this, outcome);
   }
+
+  /**
+   * Gives the server back.
+   * @param now clock ms
+   * @param next where its request goes on
+   */
+  giveBack(outcome: AttemptOutcome, now: number, next: LeaseOutcome['next']): void {
+    const { error, status, connectMs } = outcome;
+    this.lease.done({
+      error,
+      status,
+      reused: connectMs === undefined ? undefined : outcome.reused,
+      queuedMs: this.lease.queuedMs,
+      connectMs,
+      responseMs: responseTime(outcome),
+      totalMs: now - this.startedAt,
+      bytesIn: outcome.bytesToServer,
+      bytesOut: outcome.bytesFromServer,
+      next,
+    });
+  }
+}
+
+/** From the open connection to the head of the answer, ms. */
+export function responseTime({ connectMs, headersMs }: AttemptOutcome): number | undefined {
+  return connectMs === undefined || headersMs === undefined ? undefined : headersMs - connectMs;
 }

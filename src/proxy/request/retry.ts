@@ -9,6 +9,15 @@ export function isRepeatable(head: Pick<RequestHead, 'method' | 'bodyless'>): bo
   return head.bodyless && SAFE.has(head.method);
 }
 
+/** Whether it may be at two servers at once: nothing is changed by it there, and no connection becomes another's. */
+export function mayHedge({
+  method,
+  bodyless,
+  upgrade,
+}: Pick<RequestHead, 'method' | 'bodyless' | 'upgrade'>): boolean {
+  return bodyless && !upgrade && (method === 'GET' || method === 'HEAD');
+}
+
 /** Methods of which two do no more than one (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set([...SAFE, 'PUT', 'DELETE']);
 

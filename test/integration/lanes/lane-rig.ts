@@ -56,6 +56,7 @@ export class RigHost implements LaneHost {
   readonly outcomes: AttemptOutcome[] = [];
   readonly refusals: RefusedRequest[] = [];
   readonly aborts: VaneError[] = [];
+  onAnswered: (attempt: Attempt) => void = () => {};
   onExchange: (exchange: Exchange) => void = (exchange) => void this.serve(exchange);
   readonly connections: ServerConnections;
   readonly #port: number;
@@ -108,7 +109,11 @@ export class RigHost implements LaneHost {
       closeAfter: this.closeAfter,
       keepBody: this.keepBody,
       edit: this.edit,
-      answered: (status, replayable) => replayable && this.unwanted.includes(status),
+      answered: (status, replayable) => {
+        if (replayable && this.unwanted.includes(status)) return true;
+        this.onAnswered(attempt);
+        return false;
+      },
       ended: resolve,
     };
     this.attempts.push(attempt);

@@ -6,6 +6,7 @@ import { parseBindLine } from '../../../src/config/bind-line.ts';
 import { parseCheck } from '../../../src/config/check-line.ts';
 import { parseDuration } from '../../../src/config/duration.ts';
 import { parseMaxRemoval, parseOnEmpty, parsePercent } from '../../../src/config/guard-lines.ts';
+import { parseHedge } from '../../../src/config/hedge-line.ts';
 import { didYouMean, editDistance } from '../../../src/config/nearest.ts';
 import { BACKEND_OPTIONS, FRONTEND_OPTIONS, parseOption } from '../../../src/config/options.ts';
 import type { Parsed } from '../../../src/config/parsed.ts';
@@ -434,6 +435,20 @@ describe('what becomes of failures', () => {
 
   test.each([
     ['off', 'off'],
+    ['after p95 min 20ms', { quantile: 0.95, least: 20 }],
+    ['min 1s after p99.9', { quantile: 0.999, least: 1_000 }],
+    ['after p50', { quantile: 0.5, least: 10 }],
+    ['', 'expected off, or "after p95"'],
+    ['min 20ms', 'expected off, or "after p95"'],
+    ['after 95', 'expected a percentile from p50'],
+    ['after p49', 'expected a percentile from p50'],
+    ['after p100', 'expected a percentile from p50'],
+    ['after p95 min 20sec', 'a whole number and a unit'],
+    ['after p95 least 20ms', 'unknown hedge parameter least'],
+  ])('hedge %j', (text, expected) => told(parseHedge(text), expected));
+
+  test.each([
+    ['off', 'off'],
     ['errors 5 time 30s max 10%', { errors: 5, time: 30_000, max: 10 }],
     ['max 50% errors 1', { errors: 1, time: 30_000, max: 50 }],
     ['time 1m', { errors: 5, time: 60_000, max: 10 }],
@@ -447,7 +462,9 @@ describe('what becomes of failures', () => {
   ])('outlier %j', (text, expected) => told(parseOutlier(text), expected));
 
   function told(
-    result: ReturnType<typeof parseOutlier | typeof parseRetryOn | typeof parseRetryBudget>,
+    result: ReturnType<
+      typeof parseHedge | typeof parseOutlier | typeof parseRetryOn | typeof parseRetryBudget
+    >,
     expected: unknown,
   ) {
     if (!result.ok) expect(result.message).toContain(expected);

@@ -44,6 +44,8 @@ export function backendRow(changes: Partial<BackendCounters> = {}): BackendCount
       refusedEarly: 0,
       ejections: 0,
       retriesRefused: 0,
+      hedges: 0,
+      hedgesWon: 0,
       duration: { buckets, sum: 0, count: 0 },
       servers: [],
     },

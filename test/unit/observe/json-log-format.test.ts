@@ -22,6 +22,7 @@ test('a request is a flat object', () => {
     http_version: '1.1',
     status: 200,
     cookies: null,
+    hedge: null,
     request_ms: 10,
     queue_ms: 0,
     connect_ms: 30,

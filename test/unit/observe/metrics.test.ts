@@ -416,7 +416,7 @@ describe('a filter', () => {
     ['frontend', /^(?:haproxy_frontend|vane_tls)_/],
     [
       'backend',
-      /^(?:haproxy_backend|vane_(?:discovery|drains?|ejections|mysql|no_server|panics?|queue|request|retries))(?:_|$)/,
+      /^(?:haproxy_backend|vane_(?:discovery|drains?|ejections|hedges|mysql|no_server|panics?|queue|request|retries))(?:_|$)/,
     ],
     ['server', /^(?:haproxy_server|vane_mysql_server|vane_server)_/],
   ] as const)('for scope %s leaves only its families', async (scope, expected) => {

@@ -175,6 +175,8 @@ export function backendView(changes: BackendChanges = {}): BackendView {
       refusedEarly: 206,
       ejections: 207,
       retriesRefused: 208,
+      hedges: 209,
+      hedgesWon: 210,
       duration: { buckets: new Array(DURATION_BOUNDS.length + 1).fill(2), sum: 99.5, count: 30 },
       servers: [],
       ...changes.counters,

@@ -145,7 +145,8 @@ export class ServerAttempt {
     if (this.#done) return;
     this.#moved();
     // The client's own expectation has been met before the body was read.
-    if (statusCode !== 100) this.#site.side.reply.inform(statusCode, interimHeaders(rawHeaders));
+    if (statusCode !== 100 && !this.#site.isDivided())
+      this.#site.side.reply.inform(statusCode, interimHeaders(rawHeaders));
   }
 
   #respond(message: IncomingMessage): void {

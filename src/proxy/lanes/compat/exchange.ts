@@ -8,6 +8,7 @@ import type {
   LocalResponse,
   RequestHead,
 } from '../lane.ts';
+import { SideBySide } from '../side-by-side.ts';
 import { ServerAttempt } from './attempt.ts';
 import type { ClientSide } from './client-side.ts';
 import { isBodyless, lengthHeaders } from './local-answer.ts';
@@ -36,7 +37,7 @@ export class CompatExchange implements Exchange {
   aborted: VaneError | undefined;
   onAborted: ((error: VaneError) => void) | undefined;
   readonly #input: ExchangeInput;
-  #attempt: ServerAttempt | undefined;
+  readonly #attempts = new SideBySide<ServerAttempt>();
   #answered = false;
   #cancelTimer: Cancel | undefined;
   /** Set when it is over: the connection's next request counts on. */
@@ -60,7 +61,7 @@ export class CompatExchange implements Exchange {
 
   /** It has become a tunnel: a client that leaves has ended it, not broken it off. */
   get tunnelled(): boolean {
-    return this.#attempt?.tunnelled ?? false;
+    return this.#attempts.first?.tunnelled ?? false;
   }
 
   respond(response: LocalResponse): void {
@@ -92,15 +93,16 @@ export class CompatExchange implements Exchange {
       side,
       clock,
       clientTimeout: clientTimeout(),
+      isDivided: () => this.#attempts.isDivided,
       onStalled: (error) => this.abort(error),
     });
-    this.#attempt = made;
-    void made.run(this.aborted).then((outcome) => this.#attempted(attempt, outcome));
+    this.#attempts.add(made);
+    void made.run(this.aborted).then((outcome) => this.#attempted(made, attempt, outcome));
   }
 
   destroy(error: VaneError): void {
     if (this.#over) return;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.#input.side.cut();
     this.#end();
   }
@@ -109,13 +111,13 @@ export class CompatExchange implements Exchange {
   abort(error: VaneError): void {
     if (this.#over || this.aborted) return;
     this.aborted = error;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.onAborted?.(error);
   }
 
-  #attempted(attempt: Attempt, outcome: AttemptOutcome): void {
+  #attempted(ended: ServerAttempt, attempt: Attempt, outcome: AttemptOutcome): void {
     // A tunnel stays what it was; an attempt that failed may be followed by another.
-    if (!this.tunnelled) this.#attempt = undefined;
+    if (!this.tunnelled) this.#attempts.delete(ended);
     if (!outcome.error || outcome.responseStarted) this.#end();
     attempt.ended(outcome);
   }

@@ -13,6 +13,8 @@ export interface AttemptSite {
   readonly clock: Clock;
   /** Milliseconds; 0: no limit. */
   readonly clientTimeout: number;
+  /** Two attempts are under way. */
+  readonly isDivided: () => boolean;
   /** The client was silent for too long. To be answered by the attempt's `cancel`. */
   readonly onStalled: (error: VaneError) => void;
 }

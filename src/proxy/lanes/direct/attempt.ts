@@ -7,6 +7,7 @@ import type { Attempt, AttemptOutcome, AttemptPhase } from '../lane.ts';
 import type { Side } from '../turn-timer.ts';
 import { type Answer, isWebSocketSwitch, readAnswer } from './answer.ts';
 import type { ForwardedRequest } from './forwarded-request.ts';
+import { LazyTimer } from './lazy-timer.ts';
 import { renderHead, renderRequest } from './render.ts';
 import type { BodySink } from './request-body.ts';
 import { type LineUser, ServerLine } from './server-line.ts';
@@ -27,6 +28,8 @@ export class ServerAttempt implements LineUser, BodySink {
   readonly #exchange: ForwardedRequest;
   readonly #startedAt: number;
   readonly #clientTimeout: number;
+  /** Times the silence of whoever's turn it is. */
+  readonly #timer: LazyTimer;
   #connecting: AbortController | undefined;
   #line: ServerLine | undefined;
   #answer: Answer | undefined;
@@ -44,11 +47,14 @@ export class ServerAttempt implements LineUser, BodySink {
   #bytesToServer = 0;
   #bytesFromServer = 0;
 
-  constructor(attempt: Attempt, exchange: ForwardedRequest) {
+  /** @param beside another attempt is under way, which has the timer of the request */
+  constructor(attempt: Attempt, exchange: ForwardedRequest, beside: boolean) {
+    const { timer, clock, clientTimeout } = exchange.side;
     this.#attempt = attempt;
     this.#exchange = exchange;
     this.#startedAt = attempt.startedAt;
-    this.#clientTimeout = exchange.side.clientTimeout;
+    this.#clientTimeout = clientTimeout;
+    this.#timer = beside ? new LazyTimer(clock, () => this.stalled()) : timer;
   }
 
   /** The server takes no more of the request for now. */
@@ -177,10 +183,9 @@ export class ServerAttempt implements LineUser, BodySink {
   /** Something moved: whose turn is it now? */
   #moved(now?: number): void {
     if (this.#done || this.tunnel) return;
-    const { timer, clock } = this.#exchange.side;
     this.#turn = this.#side();
     const limit = this.#turn === 'client' ? this.#clientTimeout : this.#attempt.timeout.server;
-    timer.set(limit, now ?? clock.now());
+    this.#timer.set(limit, now ?? this.#exchange.side.clock.now());
   }
 
   #side(): Side {
@@ -299,7 +304,7 @@ export class ServerAttempt implements LineUser, BodySink {
       this.#fail(new VaneError('UPSTREAM_PROTOCOL', message));
       return;
     }
-    side.timer.clear();
+    this.#timer.clear();
     this.#responseStarted = true;
     this.#bytesToServer = line.out.bytes;
     this.#bytesFromServer -= fromServer.length;
@@ -326,12 +331,14 @@ export class ServerAttempt implements LineUser, BodySink {
     if (this.#done) return;
     this.#done = true;
     this.#attempt.cancel = undefined;
+    if (this.#timer === this.#exchange.side.timer) this.#timer.clear();
+    else this.#timer.stop();
     const outcome = this.#result(error);
     if (error) {
       this.#connecting?.abort(error);
       if (!this.#whole) this.#drop();
     }
-    this.#exchange.attempted(this.#attempt, outcome);
+    this.#exchange.attempted(this, this.#attempt, outcome);
   }
 
   #drop(): void {

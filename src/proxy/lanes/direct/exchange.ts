@@ -11,6 +11,7 @@ import type {
   LocalResponse,
   RequestHead,
 } from '../lane.ts';
+import { SideBySide } from '../side-by-side.ts';
 import { ServerAttempt } from './attempt.ts';
 import type { ClientSide } from './client-side.ts';
 import type { AnswerHead, ForwardedRequest } from './forwarded-request.ts';
@@ -42,7 +43,7 @@ export class DirectExchange implements Exchange, ForwardedRequest {
   readonly #switches: boolean;
   /** The client waits for a 100 before it sends its body. */
   #expects: boolean;
-  #attempt: ServerAttempt | undefined;
+  readonly #attempts = new SideBySide<ServerAttempt>();
   #answered = false;
   /** The connection goes on after the answer. */
   #keep = false;
@@ -65,16 +66,20 @@ export class DirectExchange implements Exchange, ForwardedRequest {
   }
 
   get bytesIn(): number {
-    return this.#over ? this.#bytesIn : this.side.bytesIn + (this.#attempt?.tunnel?.bytesToServer ?? 0);
+    return this.#over
+      ? this.#bytesIn
+      : this.side.bytesIn + (this.#attempts.first?.tunnel?.bytesToServer ?? 0);
   }
 
   get bytesOut(): number {
-    return this.#over ? this.#bytesOut : this.side.out.bytes + (this.#attempt?.tunnel?.bytesToClient ?? 0);
+    return this.#over
+      ? this.#bytesOut
+      : this.side.out.bytes + (this.#attempts.first?.tunnel?.bytesToClient ?? 0);
   }
 
   /** It has become a tunnel: a client that leaves has ended it, not broken it off. */
   get tunnelled(): boolean {
-    return this.#attempt?.tunnel !== undefined;
+    return this.#attempts.first?.tunnel !== undefined;
   }
 
   /** The client has sent all of it. */
@@ -108,13 +113,14 @@ export class DirectExchange implements Exchange, ForwardedRequest {
   }
 
   forward(attempt: Attempt): void {
-    this.#attempt = new ServerAttempt(attempt, this);
-    this.#attempt.run(this.aborted);
+    const made = new ServerAttempt(attempt, this, this.#attempts.first !== undefined);
+    this.#attempts.add(made);
+    made.run(this.aborted);
   }
 
   destroy(error: VaneError): void {
     if (this.#over) return;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.side.out.cut();
     this.#end();
   }
@@ -123,19 +129,20 @@ export class DirectExchange implements Exchange, ForwardedRequest {
   abort(error: VaneError): void {
     if (this.#over || this.aborted) return;
     this.aborted = error;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.onAborted?.(error);
   }
 
   /** The connection's timer is due. */
   late(): void {
-    if (this.#attempt) this.#attempt.stalled();
+    const { first } = this.#attempts;
+    if (first) first.stalled();
     else this.destroy(new VaneError('CLIENT_TIMEOUT', 'client did not take the answer'));
   }
 
   /** The client takes more again. */
   drained(): void {
-    this.#attempt?.clientDrained();
+    this.#attempts.first?.clientDrained();
   }
 
   askForBody(): void {
@@ -147,7 +154,7 @@ export class DirectExchange implements Exchange, ForwardedRequest {
   inform(status: number, headers: readonly string[]): void {
     const { httpVersion, upgrade } = this.head;
     const { out } = this.side;
-    if (httpVersion !== '1.1' || upgrade || out.full) return;
+    if (httpVersion !== '1.1' || upgrade || out.full || this.#attempts.isDivided) return;
     out.writeText(renderHead(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`, headers));
   }
 
@@ -171,11 +178,10 @@ export class DirectExchange implements Exchange, ForwardedRequest {
     return { socket, ...(first && { first }) };
   }
 
-  attempted(attempt: Attempt, outcome: AttemptOutcome): void {
+  attempted(ended: ServerAttempt, attempt: Attempt, outcome: AttemptOutcome): void {
     this.body?.stop();
-    this.side.timer.clear();
     // A tunnel stays what it was; an attempt that failed may be followed by another.
-    if (!this.tunnelled) this.#attempt = undefined;
+    if (!this.tunnelled) this.#attempts.delete(ended);
     attempt.ended(outcome);
     // What comes behind this request is taken up only now.
     if (!outcome.error || outcome.responseStarted) this.#end();

@@ -3,6 +3,7 @@ import type { Clock } from '../../../core/clock.ts';
 import type { VaneError } from '../../../core/errors.ts';
 import type { BodyFraming } from '../compat/request-head.ts';
 import type { Attempt, AttemptOutcome, ClientAddress, RequestHead } from '../lane.ts';
+import type { ServerAttempt } from './attempt.ts';
 import type { LazyTimer } from './lazy-timer.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -18,7 +19,10 @@ export interface ForwardedRequest {
   readonly side: AnswerSide;
   /** Asks the client that waits for it for the body. */
   askForBody(): void;
-  /** Passes on an interim answer; not to clients that do not know them, or are slow to take what they have. */
+  /**
+   * Passes on an interim answer; not to clients that do not know them, or are slow to take what they have, nor while two
+   * attempts are under way.
+   */
   inform(status: number, headers: readonly string[]): void;
   /**
    * Makes the head of the answer ready; it goes out with what is written next.
@@ -34,13 +38,13 @@ export interface ForwardedRequest {
   /** The client is gone or out of time: whatever is under way ends. */
   abort(error: VaneError): void;
   /** Told by an attempt that it has ended. */
-  attempted(attempt: Attempt, outcome: AttemptOutcome): void;
+  attempted(ended: ServerAttempt, attempt: Attempt, outcome: AttemptOutcome): void;
 }
 
 /** What an attempt has of the client. */
 export interface AnswerSide {
   readonly out: AnswerWriter;
-  /** The request's alone as long as it is under way. */
+  /** The request's alone as long as it is under way, and of its attempts the first one's. */
   readonly timer: LazyTimer;
   readonly clock: Clock;
   /** The client's silence allowed, ms, as it holds now; 0: no limit. */

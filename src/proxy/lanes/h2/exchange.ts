@@ -17,6 +17,7 @@ import type {
   LocalResponse,
   RequestHead,
 } from '../lane.ts';
+import { SideBySide } from '../side-by-side.ts';
 import type { H2Request } from './request-head.ts';
 import { isWhole, StreamWriter } from './stream-writer.ts';
 
@@ -56,7 +57,7 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
   #bodyOctets = 0;
   /** The body is wanted by somebody. */
   #wanted = false;
-  #attempt: ServerAttempt | undefined;
+  readonly #attempts = new SideBySide<ServerAttempt>();
   #answered = false;
   #gone = false;
   #over = false;
@@ -75,7 +76,7 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
     this.#expects = expects;
     this.#headOctets = octets;
     this.timer = new LazyTimer(site.clock, () => this.#late());
-    this.out = new StreamWriter(stream, site.clock, () => this.#attempt?.clientDrained());
+    this.out = new StreamWriter(stream, site.clock, () => this.#attempts.first?.clientDrained());
     stream.once('aborted', () => this.#left());
     if (head.bodyless) {
       this.body = undefined;
@@ -147,13 +148,14 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
   }
 
   forward(attempt: Attempt): void {
-    this.#attempt = new ServerAttempt(attempt, this);
-    this.#attempt.run(this.aborted);
+    const made = new ServerAttempt(attempt, this, this.#attempts.first !== undefined);
+    this.#attempts.add(made);
+    made.run(this.aborted);
   }
 
   destroy(error: VaneError): void {
     if (this.#over) return;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.out.cut();
     this.#end();
   }
@@ -161,7 +163,7 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
   abort(error: VaneError): void {
     if (this.#over || this.aborted) return;
     this.aborted = error;
-    this.#attempt?.cancel(error);
+    this.#attempts.cancel(error);
     this.onAborted?.(error);
   }
 
@@ -179,7 +181,7 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
   }
 
   inform(status: number, headers: readonly string[]): void {
-    this.out.inform(status, headers);
+    if (!this.#attempts.isDivided) this.out.inform(status, headers);
   }
 
   begin({ status, headers }: Pick<AnswerHead, 'status' | 'headers'>): void {
@@ -187,12 +189,11 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
     this.#site.answering();
   }
 
-  attempted(attempt: Attempt, outcome: AttemptOutcome): void {
+  attempted(ended: ServerAttempt, attempt: Attempt, outcome: AttemptOutcome): void {
     this.body?.stop();
     this.#wanted = false;
     this.flow();
-    this.timer.clear();
-    this.#attempt = undefined;
+    this.#attempts.delete(ended);
     attempt.ended(outcome);
     if (!outcome.error || outcome.responseStarted) this.#end();
   }
@@ -237,7 +238,8 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
   }
 
   #late(): void {
-    if (this.#attempt) this.#attempt.stalled();
+    const { first } = this.#attempts;
+    if (first) first.stalled();
     else this.destroy(new VaneError('CLIENT_TIMEOUT', 'client did not take the answer'));
   }
 

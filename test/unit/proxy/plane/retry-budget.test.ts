@@ -24,6 +24,16 @@ describe('a budget for retries', () => {
     expect(taken(budget, 60_000, 100)).toBe(0);
   });
 
+  test('leaves half to those that would fail without it', () => {
+    const budget = new RetryBudget({ percent: 0, perSecond: 10 });
+    let spare = 0;
+    for (let i = 0; i < 200; i++) if (budget.takeSpare(5_000)) spare++;
+    expect(spare).toBe(50);
+    expect(budget.refused).toBe(0);
+    expect(taken(budget, 5_000, 200)).toBe(50);
+    expect(budget.takeSpare(5_000)).toBe(false);
+  });
+
   test('allows all where there is none', () => {
     const budget = new RetryBudget(undefined);
     expect(taken(budget, 0, 1_000)).toBe(1_000);

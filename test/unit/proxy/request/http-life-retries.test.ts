@@ -5,20 +5,12 @@ import type { Attempt, RequestHead } from '../../../../src/proxy/lanes/lane.ts';
 import { settle } from '../../../helpers/fake-clock.ts';
 import { requestHead, serverSnapshot } from '../fixtures.ts';
 import { LifeScene } from './life-scene.ts';
-import { fails, holds, type Play, refuses, succeeds } from './scripted-exchange.ts';
+import { answers, fails, holds, type Play, refuses } from './scripted-exchange.ts';
 
 function on(text: string): RetryOn {
   const result = parseRetryOn(text);
   if (!result.ok) throw new Error(result.message);
   return result.value;
-}
-
-/** As a lane does: asks whether the answer is wanted. */
-function answers(status: number, replayable = true): Play {
-  return (attempt: Attempt) =>
-    attempt.answered(status, replayable)
-      ? fails('UPSTREAM_STATUS', { status, headersMs: 5, bytesFromServer: 70, phase: 'data' })(attempt)
-      : succeeds({ status })(attempt);
 }
 
 const PUT = requestHead('PUT', '/', undefined, { bodyless: false });

@@ -73,7 +73,7 @@ export class ScriptedExchange implements Exchange {
   abort(code: ErrorCode = 'CLIENT_ABORTED'): void {
     const error = new VaneError(code, 'client');
     this.aborted = error;
-    this.attempts.at(-1)?.cancel?.(error);
+    for (const attempt of this.attempts.toReversed()) attempt.cancel?.(error);
     this.onAborted?.(error);
   }
 }
@@ -94,10 +94,25 @@ const NOTHING: AttemptOutcome = {
 
 const SENT: Partial<AttemptOutcome> = { nothingSent: false, connectMs: 1, bytesToServer: 50 };
 
+function whole(changes: Partial<AttemptOutcome> = {}): AttemptOutcome {
+  const answered = { status: 200, responseStarted: true, headersMs: 5, bytesFromServer: 70 };
+  return { ...NOTHING, ...SENT, ...answered, phase: 'data', ...changes };
+}
+
 /** The server has answered, and the client has it all. */
 export function succeeds(changes: Partial<AttemptOutcome> = {}): Play {
-  const answered = { status: 200, responseStarted: true, headersMs: 5, bytesFromServer: 70 };
-  return () => ({ ...NOTHING, ...SENT, ...answered, phase: 'data', ...changes });
+  return (attempt) => {
+    attempt.answered(changes.status ?? 200, changes.replayable ?? true);
+    return whole(changes);
+  };
+}
+
+/** The server has answered, and the client has it all if the answer is wanted. */
+export function answers(status: number, replayable = true): Play {
+  return (attempt) =>
+    attempt.answered(status, replayable)
+      ? fails('UPSTREAM_STATUS', { status, headersMs: 5, bytesFromServer: 70, phase: 'data' })(attempt)
+      : whole({ status });
 }
 
 /** No connection. */
