@@ -213,6 +213,26 @@ describeLanes('connections', (kind) => {
     expect(c.error).toBeUndefined();
   });
 
+  test.each([
+    ['a small answer of our own', 'x'],
+    ['an answer of our own that waits for the client', 'x'.repeat(3_000_000)],
+  ])(
+    'nothing that was pipelined behind %s is taken once the connection is to be closed',
+    async (_what, body) => {
+      const rig = await startRig(kind);
+      rig.host.onExchange = (exchange) => exchange.respond({ status: 429, headers: [], body, close: true });
+      const c = await rig.client();
+      if (body.length > 1) c.socket.pause();
+      c.send(`POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 2\r\n\r\nhi${get().repeat(3)}`);
+      await eventually(() => expect(rig.host.exchanges).toHaveLength(1));
+      c.send(get());
+      c.socket.resume();
+      await c.gone();
+      expect(c.received.match(/HTTP\/1.1 429/g)).toHaveLength(1);
+      expect(rig.host.exchanges).toHaveLength(1);
+    },
+  );
+
   test('a request that is told to be the last closes the connection', async () => {
     const { client, host } = await startRig(kind);
     host.closeAfter = true;
