@@ -338,6 +338,7 @@ export class App {
     const registry = this.#registry;
     const clusterOrders = registry && new ClusterOrders({ registry, clock, log });
     if (clusterOrders) await this.#lifecycle.start(clusterOrders);
+    const store = this.#config.registry?.store;
     const control = new Control({
       channel,
       clock,
@@ -347,6 +348,7 @@ export class App {
       answersFile: dataDir && join(dataDir, ANSWERS_FILE),
       slots: this.#slots,
       clusterOrders,
+      redis: store?.kind === 'redis' ? store : undefined,
     });
     await this.#lifecycle.start(control);
     this.#control = control;

@@ -7,7 +7,7 @@ import { type Report, splitWords, type Word } from './rules/words.ts';
 import type { StickFetch, StickRule, StickTableConfig } from './runtime/stickiness.ts';
 
 const TYPES = ['ip', 'ipv6', 'integer', 'string', 'binary'] as const;
-const WORDS = ['type', 'size', 'expire', 'nopurge', 'srvkey', 'len'] as const;
+const WORDS = ['type', 'size', 'expire', 'nopurge', 'srvkey', 'len', 'peers'] as const;
 const SERVER_KEYS = ['name', 'addr'] as const;
 
 /** HAProxy's own. */
@@ -26,11 +26,12 @@ export function parseStickTable(text: string): Parsed<StickTableConfig> {
   let length = USUAL_LENGTH;
   let nopurge = false;
   let serverKey: StickTableConfig['serverKey'] = 'name';
+  let peers = false;
   for (let i = 0; i < words.length; i++) {
     const { text: word = '', offset } = words[i] ?? {};
     const known = WORDS.find((one) => one === word);
     if (known === undefined) {
-      const why = word === 'store' || word === 'peers' ? `${word} is not supported` : `unknown word ${word}`;
+      const why = word === 'store' ? `${word} is not supported` : `unknown word ${word}`;
       return unparsed(`${why}; expected ${WORDS.join(', ')}`, offset, didYouMean(word, WORDS));
     }
     if (known === 'nopurge') {
@@ -66,6 +67,10 @@ export function parseStickTable(text: string): Parsed<StickTableConfig> {
         if (type !== 'string' && type !== 'binary')
           return unparsed('len comes after type string or binary', offset);
         break;
+      case 'peers':
+        if (value.text !== 'registry') return refuse('registry, the nodes of which are the peers');
+        peers = true;
+        break;
       case 'srvkey': {
         const key = SERVER_KEYS.find((one) => one === value.text);
         if (key === undefined) return refuse('name or addr');
@@ -76,7 +81,7 @@ export function parseStickTable(text: string): Parsed<StickTableConfig> {
   }
   if (type === undefined) return unparsed(`expected "type" and one of ${TYPES.join(', ')}`);
   if (size === 0) return unparsed('expected "size" and how many entries it may have, such as 100k');
-  return parsed({ type, length, size, expire, nopurge, serverKey });
+  return parsed({ type, length, size, expire, nopurge, serverKey, ...(peers ? { peers } : {}) });
 }
 
 const ACTIONS = ['on', 'match', 'store-request', 'store-response'] as const;

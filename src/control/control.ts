@@ -1,5 +1,6 @@
 import { serverId } from '../balance/server.ts';
 import type { RuntimeConfig } from '../config/runtime/config.ts';
+import type { RedisStoreConfig } from '../config/runtime/store.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
@@ -19,6 +20,7 @@ import { type BackendExplanation, explain } from './explain.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
 import { ServerOrders } from './server-orders.ts';
+import { TablePeers } from './table-peers.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import type { ProcessView, SystemView } from './view.ts';
 
@@ -37,10 +39,12 @@ export interface ControlOptions {
   readonly slots: Slots;
   /** What operators say on all nodes; undefined: there is no registry to keep it. */
   readonly clusterOrders?: ClusterOrders | undefined;
+  /** Where the registry is that other nodes share; undefined: none does, and there are no peers of stick-tables. */
+  readonly redis?: RedisStoreConfig | undefined;
 }
 
 /** What only the composition of the whole knows. */
-export type ProcessFacts = Omit<ProcessView, 'maxconn' | 'connections' | 'stopping'>;
+export type ProcessFacts = Omit<ProcessView, 'maxconn' | 'connections' | 'stopping' | 'tablePeers'>;
 
 /** New backends get this long to find their first servers before they are used, ms. */
 const SETTLE_WITHIN_MS = 2_000;
@@ -56,6 +60,7 @@ export class Control implements Part {
   readonly #options: ControlOptions;
   readonly #line: PlaneLine;
   readonly #tickets: TicketKeys;
+  readonly #peers: TablePeers | undefined;
   readonly #sections: ResolverSections;
   readonly #watchers: Watchers;
   readonly #hints: HintsFile | undefined;
@@ -104,7 +109,10 @@ export class Control implements Part {
         this.#checks.observed(`${backend}/${server}`, onError, `${errors} errors in a row`);
       },
       steered: ({ backend, ...message }) => this.#backends.get(backend)?.steered(message),
+      stuck: (backend, entries) => this.#peers?.tell(backend, entries),
     });
+    const { redis } = options;
+    this.#peers = redis && new TablePeers({ redis, tables: this.#line, clock, log, random });
     this.#tickets = new TicketKeys(clock, (key) => this.#line.setTicketKey(key));
   }
 
@@ -154,6 +162,7 @@ export class Control implements Part {
     }
     this.#config = next;
     this.#follow(next);
+    this.#peers?.update(next.backends);
     for (const { name, set } of fresh) {
       const empty = set.servers.length === 0;
       if (empty) this.#options.log.warn({ backend: name }, `backend ${name} has no server yet`);
@@ -170,7 +179,11 @@ export class Control implements Part {
     return {
       at: now,
       wall: this.#options.clock.wall(),
-      process: { ...process, maxconn, connections: counters.connections, stopping },
+      process: {
+        ...process,
+        ...{ maxconn, connections: counters.connections, stopping },
+        tablePeers: this.#peers?.view,
+      },
       resolvers: this.#sections.view(),
       frontends: counters.frontends.map((row) => ({ counters: row, status: stopping ? 'STOP' : 'OPEN' })),
       backends: counters.backends.flatMap((row) => {
@@ -208,6 +221,7 @@ export class Control implements Part {
       if (cut > 0) log.warn({ cut }, 'requests and connections were cut: hard-stop-after has passed');
     } finally {
       this.#line.close();
+      await this.#peers?.close();
       this.#tickets.stop();
       for (const unsubscribe of this.#unsubscribe) unsubscribe();
       for (const backend of this.#backends.values()) backend.stop();

@@ -137,15 +137,15 @@ export function addPeaks(past: PlaneCounters, shown: PlaneCounters): PlaneCounte
   return addPast(past, peaks);
 }
 
+/** Which rows stand for something. */
+interface Keeps {
+  readonly frontend: (row: FrontendCounters) => boolean;
+  readonly backend: (row: BackendCounters) => boolean;
+  readonly server: (backend: string, id: string) => boolean;
+}
+
 /** `past` without what is no longer configured. */
-export function pruned(
-  past: PlaneCounters,
-  keeps: {
-    readonly frontend: (row: FrontendCounters) => boolean;
-    readonly backend: (row: BackendCounters) => boolean;
-    readonly server: (backend: string, id: string) => boolean;
-  },
-): PlaneCounters {
+export function pruned(past: PlaneCounters, keeps: Keeps): PlaneCounters {
   return {
     connections: 0,
     frontends: past.frontends.filter(keeps.frontend),
@@ -153,6 +153,21 @@ export function pruned(
       .filter(keeps.backend)
       .map((row) => ({ ...row, servers: row.servers.filter(({ id }) => keeps.server(row.name, id)) })),
   };
+}
+
+/** Those of a configuration; undefined: there is none yet. */
+export function configured(
+  config: { readonly frontends: readonly Named[]; readonly backends: readonly Named[] } | undefined,
+  server: Keeps['server'],
+): Keeps {
+  const frontends = new Set(config?.frontends.map(keyOf));
+  const backends = new Set(config?.backends.map(keyOf));
+  return { frontend: (row) => frontends.has(keyOf(row)), backend: (row) => backends.has(keyOf(row)), server };
+}
+
+interface Named {
+  readonly mode: string;
+  readonly name: string;
 }
 
 function mergeBackends(rows: readonly BackendCounters[], past: BackendCounters | undefined): BackendCounters {
@@ -243,6 +258,6 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** One of the other mode is another one. */
-function keyOf({ mode, name }: { readonly mode: string; readonly name: string }): string {
+function keyOf({ mode, name }: Named): string {
   return `${mode} ${name}`;
 }

@@ -11,7 +11,7 @@ import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
 import type { BoundSocket } from './bound-socket.ts';
 import { IdleVotes } from './idle-votes.ts';
 import { KnownSets } from './known-sets.ts';
-import { addPast, addPeaks, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
+import { addPast, addPeaks, configured, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
 import { SharedSockets, type SocketsByKey } from './shared-sockets.ts';
 import { shareOfConfig, shareOfSet } from './shares.ts';
 import type { ProcessView } from './view.ts';
@@ -144,6 +144,10 @@ export class PlaneGroup implements Part {
       case 'tickets':
         this.#tickets = message;
         return void this.#tell(message);
+      case 'stick':
+        return void this.#tell(message);
+      case 'teach':
+        return void this.#crew.all[0]?.tell(message);
       case 'collect':
         return void this.#tellCounters(message.id);
       case 'drain':
@@ -309,8 +313,10 @@ export class PlaneGroup implements Part {
     else if (this.#votes.idle(worker, message)) this.#say(message);
   }
 
-  /** Passes on what one worker remembers of clients to the others. */
-  #share(from: Worker, { backend, entries }: Extract<PlaneNews, { type: 'stuck' }>): void {
+  /** Passes on what one worker remembers of clients to the others, and to control for other nodes. */
+  #share(from: Worker, message: Extract<PlaneNews, { type: 'stuck' }>): void {
+    const { backend, entries } = message;
+    this.#say(message);
     for (const worker of this.#crew.all) {
       if (worker !== from) worker.tell({ type: 'stick', backend, entries });
     }
@@ -339,7 +345,8 @@ export class PlaneGroup implements Part {
   }
 
   #counters(): PlaneCounters {
-    this.#prune();
+    const hasServer = (backend: string, id: string) => this.#sets.has(backend, id);
+    this.#past = pruned(this.#past, configured(this.#config, hasServer));
     const merged = mergeCounters(
       this.#crew.all.map(({ counters }) => counters),
       this.#past,
@@ -348,17 +355,6 @@ export class PlaneGroup implements Part {
     const limits = new Map(this.#config?.frontends.map(({ name, maxconn }) => [name, maxconn]));
     const frontends = merged.frontends.map((row) => ({ ...row, slim: limits.get(row.name) ?? row.slim }));
     return { ...merged, frontends };
-  }
-
-  #prune(): void {
-    const named = ({ name, mode }: { readonly name: string; readonly mode: string }) => `${mode} ${name}`;
-    const frontends = new Set(this.#config?.frontends.map(named));
-    const backends = new Set(this.#config?.backends.map(named));
-    this.#past = pruned(this.#past, {
-      frontend: (row) => frontends.has(named(row)),
-      backend: (row) => backends.has(named(row)),
-      server: (backend, id) => this.#sets.has(backend, id),
-    });
   }
 
   #armCollect(): void {

@@ -5,6 +5,7 @@ import { VaneError } from '../core/errors.ts';
 import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { BindProblem, FromPlane, Listening } from '../proxy/plane/messages.ts';
+import type { StickEntry } from '../proxy/stick/stick-table.ts';
 import { Answers } from './answers.ts';
 
 /** What the plane tells without being asked. */
@@ -15,6 +16,8 @@ export interface PlaneNews {
   trouble(message: Extract<FromPlane, { type: 'trouble' }>): void;
   steered(message: Extract<FromPlane, { type: 'steered' }>): void;
   observed(message: Extract<FromPlane, { type: 'observed' }>): void;
+  /** What it remembers of clients. */
+  stuck(backend: string, entries: readonly StickEntry[]): void;
 }
 
 /** A plane that does not answer for this long is broken, ms. */
@@ -45,8 +48,7 @@ export class PlaneLine {
         case 'steered':
           return news.steered(message);
         case 'stuck':
-          // One plane alone has nobody to tell.
-          return;
+          return news.stuck(message.backend, message.entries);
         default:
           return this.#answers.take(message);
       }
@@ -67,6 +69,16 @@ export class PlaneLine {
 
   setTicketKey(key: Uint8Array): void {
     this.#channel.post({ type: 'tickets', key });
+  }
+
+  /** Tells it what others remember of clients. */
+  learn(backend: string, entries: readonly StickEntry[]): void {
+    this.#channel.post({ type: 'stick', backend, entries });
+  }
+
+  /** Has it say all that it remembers of clients. */
+  teach(): void {
+    this.#channel.post({ type: 'teach' });
   }
 
   setServers(set: ServerSet): void {

@@ -10,6 +10,7 @@ import type { ServerCheckFacts } from '../health/server-check.ts';
 import type { MysqlVipView } from '../mysql/view.ts';
 import type { BackendCounters, FrontendCounters, ServerCounters } from '../proxy/plane/counters.ts';
 import type { ClusterView } from '../registry/cluster/cluster.ts';
+import type { TablePeersView } from './table-peers.ts';
 
 /**
  * The whole system at one moment, for whoever shows it: statistics, metrics, explanations. Built on demand from
@@ -61,6 +62,8 @@ export interface ProcessView {
   readonly storing: { readonly works: boolean; readonly failures: number } | undefined;
   /** Of a registry that others share: this node's place among them; undefined of any other. */
   readonly cluster?: ClusterView | undefined;
+  /** Undefined: no stick-table is shared with other nodes. */
+  readonly tablePeers?: TablePeersView | undefined;
   /** Other datacenters that the registry asks; undefined without one. */
   readonly datacenters?: readonly DatacenterView[] | undefined;
 }

@@ -1,3 +1,4 @@
+import type { TablePeersView } from '../control/table-peers.ts';
 import type { ClusterView } from '../registry/cluster/cluster.ts';
 import type { Family } from './exposition.ts';
 
@@ -25,5 +26,33 @@ export function clusterFamilies(cluster: ClusterView): readonly Family[] {
       '1 while this node leads the registry.',
       Number(lease === 'held' && leader === self.toLowerCase()),
     ),
+  ];
+}
+
+/** Of stick-tables that are shared with other nodes. */
+export function tablePeersFamilies(peers: TablePeersView): readonly Family[] {
+  const { connected, sent, dropped, learned, lagMs } = peers;
+  const family = (name: string, type: Family['type'], help: string, value: number): Family => ({
+    name: `vane_stick_peers_${name}`,
+    help,
+    type,
+    samples: () => [{ labels: {}, value }],
+  });
+  return [
+    family(
+      'connected',
+      'gauge',
+      '1 while other nodes are heard and told of stick-tables.',
+      Number(connected),
+    ),
+    family('sent_entries_total', 'counter', 'Entries of stick-tables that other nodes were told.', sent),
+    family(
+      'dropped_entries_total',
+      'counter',
+      'Entries they were not told, as Redis was away or slow.',
+      dropped,
+    ),
+    family('learned_entries_total', 'counter', 'Entries taken from other nodes.', learned),
+    family('lag_seconds', 'gauge', 'How old the last entries were when they came.', lagMs / 1_000),
   ];
 }

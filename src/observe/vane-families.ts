@@ -7,12 +7,12 @@ import type {
   SystemView,
 } from '../control/view.ts';
 import { type BackendCounters, DURATION_BOUNDS, type DurationHistogram } from '../proxy/plane/counters.ts';
-import { clusterFamilies } from './cluster-families.ts';
+import { clusterFamilies, tablePeersFamilies } from './cluster-families.ts';
 import type { Family, Labels, Sample } from './exposition.ts';
 
 /** What the process is, which HAProxy tells too, and what became of its reloads. */
 export function globalFamilies({ process }: SystemView, accessLogDropped: number): readonly Family[] {
-  const { node, version, reloads, workers, storing, cluster, datacenters = [] } = process;
+  const { node, version, reloads, workers, storing, cluster, tablePeers, datacenters = [] } = process;
   return [
     one('haproxy_process_node', 'gauge', 'Name of the node.', { node }, 1),
     one('haproxy_process_build_info', 'gauge', 'Version of Vane.', { version }, 1),
@@ -51,6 +51,7 @@ export function globalFamilies({ process }: SystemView, accessLogDropped: number
     ),
     ...(storing ? storeFamilies(storing) : []),
     ...(cluster ? clusterFamilies(cluster) : []),
+    ...(tablePeers ? tablePeersFamilies(tablePeers) : []),
     ...datacenterFamilies(datacenters),
   ];
 }

@@ -17,13 +17,18 @@ export interface ClusterNode extends Program {
 }
 
 /** @param sections of the configuration but for `global`, `registry` and `frontends`; its frontend leads to `web` */
-export async function startClusterNode(name: string, redis: number, sections: string): Promise<ClusterNode> {
+export async function startClusterNode(
+  name: string,
+  redis: number,
+  sections: string,
+  workers = 0,
+): Promise<ClusterNode> {
   const [frontend = '', stats = '', registry = ''] = await freeAddresses(3);
   const folder = mkdtempSync(join(tmpdir(), 'vane-node-'));
   const file = join(folder, 'vane.yaml');
   writeFileSync(
     file,
-    `global: { node: ${name}, workers: 0, stats: { bind: "${stats}" }, hard-stop-after: 2s }
+    `global: { node: ${name}, workers: ${workers}, stats: { bind: "${stats}" }, hard-stop-after: 2s }
 registry: { http: "${registry}", dns: off, store: "redis://127.0.0.1:${redis}" }
 frontends: { www: { bind: "${frontend}", default_backend: web } }
 ${sections}`,

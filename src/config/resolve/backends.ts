@@ -26,7 +26,7 @@ export function resolveBackends(
     const path: Path = ['backends', name];
     requireKey(context, path, 'servers', 'the servers that do the work');
     const mode = backend.mode ?? defaults.mode ?? 'http';
-    const stickiness = resolveStickiness(backend, name, mode, path, context);
+    const stickiness = resolveStickiness(backend, name, mode, path, registry, context);
     if (mode === 'tcp' && context.keys(path).has('hedge')) {
       context.report({ path: [...path, 'hedge'], at: 'key', message: 'hedge needs mode http' });
     }

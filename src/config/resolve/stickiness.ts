@@ -1,6 +1,7 @@
 import type { Path } from '../problem.ts';
 import { conditionIndex, parseCondition, type Scope } from '../rules/condition.ts';
 import { type Report, splitWords } from '../rules/words.ts';
+import type { RegistryConfig } from '../runtime/registry.ts';
 import type { Condition } from '../runtime/rules.ts';
 import type { CookieConfig, StickinessConfig } from '../runtime/stickiness.ts';
 import type { UserBackend } from '../schema/user-config.ts';
@@ -13,6 +14,7 @@ export function resolveStickiness(
   name: string,
   mode: 'http' | 'tcp',
   path: Path,
+  registry: RegistryConfig | undefined,
   context: ResolveContext,
 ): StickinessConfig | undefined {
   // A backend has no acls of its own: tests stand in braces.
@@ -30,6 +32,9 @@ export function resolveStickiness(
   }
   refuseTwice(backend, path, context);
   const table = backend['stick-table'];
+  if (table?.peers && registry?.store.kind !== 'redis') {
+    refuse('stick-table', 'peers registry needs a registry that nodes share: registry.store: redis://…');
+  }
   const rules = (backend.stick ?? []).flatMap(
     (rule, i) => parseStick(rule, scope, reporter(context, [...path, 'stick', i])) ?? [],
   );

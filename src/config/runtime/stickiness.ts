@@ -48,6 +48,8 @@ export interface StickTableConfig {
   readonly nopurge: boolean;
   /** What a server is remembered by. */
   readonly serverKey: 'name' | 'addr';
+  /** The nodes that share the registry tell each other what is in it. */
+  readonly peers?: true;
 }
 
 /** What a client is known by. */

@@ -25,7 +25,7 @@ export const stickiness = {
     .transform(parsedBy(parseStickTable))
     .optional()
     .describe(
-      'Who remembers which server a client is with: "type ip size 100k expire 30m", with ipv6, integer, string len N, binary len N, nopurge, srvkey name or addr. Default: none.',
+      'Who remembers which server a client is with: "type ip size 100k expire 30m", with ipv6, integer, string len N, binary len N, nopurge, srvkey name or addr, peers registry. Default: none.',
     ),
   stick: listOf(z.string(), 1)
     .optional()

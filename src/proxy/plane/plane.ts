@@ -65,7 +65,9 @@ export class Plane implements PlaneContext, DoorHost {
   /** Backends of which a change was missed, until their whole set is there. */
   readonly #missed = new Set<string>();
   /** Sites and backends that a reload took away, while they finish what they have. */
-  readonly #stickNews: StickNews | undefined;
+  readonly #stickNews: StickNews;
+  /** There are other planes in the process. */
+  readonly #shared: boolean;
   readonly #retired = new Set<Site>();
   readonly #retiredBackends = new Set<LiveBackend>();
   /** Accepted sockets whose TLS is ours: those that have not come to a site yet nobody else could end. */
@@ -82,11 +84,10 @@ export class Plane implements PlaneContext, DoorHost {
     this.access = options.access;
     this.#channel = options.channel;
     this.#random = options.random;
-    if (options.shared) {
-      this.#stickNews = new StickNews(options.clock, (backend, entries) =>
-        this.#channel.post({ type: 'stuck', backend, entries }),
-      );
-    }
+    this.#shared = options.shared === true;
+    this.#stickNews = new StickNews(options.clock, (backend, entries) =>
+      this.#channel.post({ type: 'stuck', backend, entries }),
+    );
     this.#connections = new ClientConnections(options.clock);
     this.#doors = new Doors(options.log, this, options.open);
     this.#unsubscribe = options.channel.onMessage((message) => {
@@ -147,7 +148,7 @@ export class Plane implements PlaneContext, DoorHost {
     this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
     for (const socket of this.#encrypted) socket.destroy();
     for (const backend of [...this.#backends.values(), ...this.#retiredBackends]) backend.closeIdle();
-    this.#stickNews?.close();
+    this.#stickNews.close();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#channel.close();
@@ -164,7 +165,7 @@ export class Plane implements PlaneContext, DoorHost {
       case 'stick':
         return this.#backends.get(message.backend)?.stickiness?.learn(message.entries);
       case 'teach':
-        for (const [name, { stickiness }] of this.#backends) this.#stickNews?.teach(name, stickiness?.table);
+        for (const [name, { stickiness }] of this.#backends) this.#stickNews.teach(name, stickiness?.table);
         return;
       case 'tickets':
         return this.#doors.setTicketKey(message.key);
@@ -229,7 +230,8 @@ export class Plane implements PlaneContext, DoorHost {
         steered: ({ id: server }, { change, cause, why, forMs }) =>
           say({ type: 'steered', backend, server, out: change === 'ejected', cause, why, forMs }),
         stuck: (entry) => {
-          if (this.#backends.get(backend) === live) this.#stickNews?.add(backend, entry);
+          const isWanted = this.#shared || live.config.stickiness?.table?.peers;
+          if (isWanted && this.#backends.get(backend) === live) this.#stickNews.add(backend, entry);
         },
         observed: ({ id: server, observe }) => {
           if (!observe) return;

@@ -42,6 +42,7 @@ function setUp() {
     trouble: ({ backend, server, code }) => news.push(`${backend}/${server}: ${code}`),
     observed: ({ backend, server, onError }) => news.push(`${backend}/${server}: ${onError}`),
     steered: ({ backend, server, out }) => news.push(`${backend}/${server} is ${out ? 'out' : 'back'}`),
+    stuck: (backend, entries) => news.push(`${backend} remembers ${entries.length}`),
   });
   const say = async (...messages: FromPlane[]) => {
     for (const message of messages) plane.post(message);

@@ -411,7 +411,7 @@ describe('a filter', () => {
   test.each([
     [
       'global',
-      /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry|datacenter)|process|nodejs)(?:_|$)/,
+      /^(?:haproxy_process|vane_(?:build|reloads|access|workers?|registry|stick_peers|datacenter)|process|nodejs)(?:_|$)/,
     ],
     ['frontend', /^(?:haproxy_frontend|vane_tls)_/],
     [

@@ -267,6 +267,7 @@ export function systemView(changes: Partial<SystemView> = {}): SystemView {
       reloads: { taken: 3, refused: 1 },
       workers: { running: 2, draining: 3, restarts: 5 },
       storing: { works: false, failures: 3 },
+      tablePeers: { connected: true, sent: 30, dropped: 2, learned: 20, lagMs: 4 },
       cluster: {
         ...{ self: 'LB-1', leader: 'lb-1', lease: 'held', leaseMs: 15_000 },
         ...{ index: 8_000, lag: 2, behindMs: 1_500, unsent: 4 },

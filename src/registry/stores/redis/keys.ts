@@ -22,6 +22,8 @@ export interface StoreKeys {
   readonly tokens: string;
   /** Sessions with a TTL, sorted by when they are due. */
   readonly sessions: string;
+  /** A stream of what nodes tell each other of stick-tables. */
+  readonly tables: string;
   /** There for a while after a session has ended for want of renewal. */
   readonly ended: (session: string) => string;
   /** Keys that nobody may lock yet, sorted by until when. */
@@ -49,6 +51,7 @@ export function storeKeys(prefix: string): StoreKeys {
     cluster: `${base}:cluster`,
     tokens: `${base}:leader-tokens`,
     sessions: `${base}:sessions`,
+    tables: `${base}:tables`,
     ended: (session) => `${base}:ended:${session}`,
     lockDelays: `${base}:lock-delays`,
     restored: `${base}:restored`,
