@@ -171,9 +171,13 @@ needs('redis-server', 'redis-server').describe('a registry whose Redis is away',
     redis.signal('SIGCONT');
     await eventually(() => expect(store.trouble).toBeUndefined(), WITHIN_MS);
     await isInRedis('a-1');
+    const seen = registry.catalog.index;
     await loseAfter(before);
     await isInRedis('a-1');
-    await eventually(() => expect(registry.catalog.instance('a', 'a-1')).toBeDefined(), WITHIN_MS);
+    // Its index is a fence, later than any that the former master gave out.
+    await eventually(() => {
+      expect(registry.catalog.instance('a', 'a-1')?.modifyIndex).toBeGreaterThan(seen);
+    }, WITHIN_MS);
   });
 
   test('does not put back a lock that had come too late', async () => {
@@ -201,6 +205,7 @@ async function loseAfter(index: number): Promise<void> {
     await client.call('XDEL', '{vane}:log', ...lost);
     await client.call('XSETID', '{vane}:log', `${index}-0`);
     await client.set('{vane}:index', index);
+    await client.set('{vane}:line', 'another');
     await client.call('CLIENT', 'KILL', 'TYPE', 'normal');
   });
 }

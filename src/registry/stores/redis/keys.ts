@@ -8,6 +8,8 @@ export interface StoreKeys {
   readonly log: string;
   /** A hash that says where the rows as of some commit are: `index` and how many `chunks`. */
   readonly snapshot: string;
+  /** Tells a Redis from one that takes its place, as that tells it (`master_replid`). */
+  readonly line: string;
   /** How often a process has begun anew to write: what it sent before and arrives late is not taken in any more. */
   readonly writer: (process: string) => string;
   /** Held by whoever writes a snapshot. */
@@ -45,6 +47,7 @@ export function storeKeys(prefix: string): StoreKeys {
     log: `${base}:log`,
     snapshot: `${base}:snapshot`,
     writing: `${base}:snapshot-writer`,
+    line: `${base}:line`,
     writer: (process) => `${base}:writer:${process}`,
     members: `${base}:members`,
     leases: `${base}:leases`,

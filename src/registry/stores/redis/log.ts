@@ -29,6 +29,9 @@ export interface Standing {
   readonly uid: string | undefined;
 }
 
+/** A registry that begins again goes on past every index that anybody has seen. */
+export const INDEXES_AHEAD = 1_000_000;
+const NOTHING: CommitBody = { changes: [], cause: { by: 'registry', what: 'another Redis' }, expects: [] };
 /** Entries asked for at once. */
 const PAGE = 1_000;
 /** For a snapshot to be written; then somebody else may. */
@@ -52,10 +55,11 @@ export class CommitLog {
 
   /** Whatever was sent to be appended before, and has not been by then, never will be. */
   async where(index: number): Promise<Standing> {
-    const { epoch, index: at, log, writer } = this.#keys;
+    const { epoch, index: at, log, writer, line } = this.#keys;
     this.#begun += 1;
-    const keys = [epoch, at, log, writer(this.#process)];
-    const [name, last, uid] = strings(await runScript(this.#client, where, keys, [index, this.#begun]));
+    const keys = [epoch, at, log, writer(this.#process), line];
+    const args = [index, this.#begun, INDEXES_AHEAD, randomUUID(), encodeCommit(NOTHING)];
+    const [name, last, uid] = strings(await runScript(this.#client, where, keys, args));
     return { epoch: name || undefined, index: Number(last), uid: uid || undefined };
   }
 

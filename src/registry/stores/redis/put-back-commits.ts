@@ -31,6 +31,7 @@ export async function putBackCommits(
   { store, epoch, replay, log, self }: PutBackInto,
   missing: readonly Acknowledged[],
 ): Promise<void> {
+  if (missing.length === 0) return;
   const parted = missing[0]?.index ?? 0;
   const own = new Set<number>();
   const isTaken = (change: Change) => {

@@ -12,7 +12,7 @@ import { withoutRedis } from './alone.ts';
 import { connectAnew, connectRedis, type RedisClient } from './clients.ts';
 import { isTimeout, NOT_CONNECTED } from './failures.ts';
 import { storeKeys } from './keys.ts';
-import { CommitLog, type LogEntry } from './log.ts';
+import { CommitLog, INDEXES_AHEAD, type LogEntry } from './log.ts';
 import { Outage } from './outage.ts';
 import { Outbox } from './outbox.ts';
 import { OutboxJournal } from './outbox-journal.ts';
@@ -51,8 +51,6 @@ const SHORTEST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 /** For Redis to answer when a node starts: then it goes on without, until Redis is there. */
 const START_MS = 10_000;
-/** A registry that begins again goes on past every index that anybody has seen. */
-const INDEXES_AHEAD = 1_000_000;
 
 /**
  * A registry that several nodes share through Redis: a log of commits, which each node folds into its own catalog. Redis
@@ -283,9 +281,7 @@ export class RedisStore implements RegistryStore {
     const sent = this.#own.sent;
     const { epoch, index, uid } = await this.#log.where(this.#index);
     const isSame = epoch !== undefined && epoch === this.#epoch;
-    const hasLost =
-      !isSame || index < this.#index || (uid !== undefined && uid !== this.#uid && this.#uid !== '');
-    if (isSame && !hasLost && (uid ?? '') === this.#uid) {
+    if (isSame && index >= this.#index && (uid ?? '') === this.#uid) {
       for (;;) {
         const entries = await this.#log.after(this.#index);
         if (this.#outbox.size > 0 || !entries.every((entry) => this.#take(entry))) break;
@@ -295,11 +291,11 @@ export class RedisStore implements RegistryStore {
         return;
       }
     }
-    await this.#readAnew(epoch, isSame ? hasLost : true, sent);
+    await this.#readAnew(epoch, sent);
   }
 
   /** Makes the registry in Redis whole again from what is here, and then takes it over as it is there. */
-  async #readAnew(found: string | undefined, hasLost: boolean, sent: ReadonlySet<Pending>): Promise<void> {
+  async #readAnew(found: string | undefined, sent: ReadonlySet<Pending>): Promise<void> {
     const host = this.#host;
     if (!host) throw new VaneError('INTERNAL', 'the store has nobody to tell');
     const { log } = this.#options;
@@ -307,7 +303,7 @@ export class RedisStore implements RegistryStore {
     const knew = this.#epoch !== undefined;
     const epoch = found ?? (await this.#log.found(randomUUID(), this.#highest + INDEXES_AHEAD));
     const replay = await Replay.read(this.#log, host.self);
-    if (hasLost && isOther && knew) {
+    if (isOther && knew) {
       log.error({}, 'redis has lost the registry: putting back what this node knows');
       this.#own.forget();
       const least = this.#highest + INDEXES_AHEAD;
@@ -316,7 +312,7 @@ export class RedisStore implements RegistryStore {
         ...{ held: host.snapshot(), self: host.self, knownUpTo: this.#index },
         signal: this.#closing.signal,
       });
-    } else if (hasLost && knew) {
+    } else if (knew) {
       const missing = this.#own.missingIn((uid) => replay.outcomeOf(uid) !== undefined, replay.since);
       await putBackCommits({ store: this.#log, epoch, replay, log, self: host.self }, missing);
     }

@@ -1,7 +1,7 @@
 import { script } from './script.ts';
 
 /** Puts `commit` under the next index, which it returns. For scripts that have checked that it may. */
-const APPENDING = `
+export const APPENDING = `
 local function append(index, log, least, uid, commit)
   local before = tonumber(redis.call('GET', index) or '0')
   local after = string.format('%.0f', math.max(before + 1, tonumber(least)))
