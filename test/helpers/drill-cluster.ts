@@ -20,7 +20,7 @@ export class ClusterNode {
   readonly #folder = mkdtempSync(join(tmpdir(), 'vane-cluster-'));
   #program: Program | undefined;
 
-  private constructor(name: string, addresses: readonly string[], redis: number, lease: string) {
+  private constructor(name: string, addresses: readonly string[], store: string, lease: string) {
     const [frontend = '', probe = '', stats = '', http = '', dns = ''] = addresses;
     this.name = name;
     this.port = portOf(frontend);
@@ -33,7 +33,7 @@ export class ClusterNode {
       this.file,
       `
 global: { node: ${name}, workers: 0, log: { level: warn }, data-dir: ${this.#folder}, stats: { bind: "${stats}" }, hard-stop-after: 2s }
-registry: { http: "${http}", dns: "${dns}", store: "redis://127.0.0.1:${redis}", redis: { lease: ${lease} } }
+registry: { http: "${http}", dns: "${dns}", ${store.replace('LEASE', lease)} }
 frontends:
   www: { bind: "${frontend}", default_backend: web }
   probe: { bind: "${probe}", default_backend: probe }
@@ -44,9 +44,12 @@ backends:
     );
   }
 
-  /** Ready when it resolves. */
-  static async start(name: string, redis: number, lease: string): Promise<ClusterNode> {
-    const node = new ClusterNode(name, await freeAddresses(5), redis, lease);
+  /**
+   * Ready when it resolves.
+   * @param store what its configuration says of the registry: {@link atPort} or {@link behindSentinels}
+   */
+  static async start(name: string, store: string, lease: string): Promise<ClusterNode> {
+    const node = new ClusterNode(name, await freeAddresses(5), store, lease);
     await node.start();
     return node;
   }
@@ -87,15 +90,16 @@ backends:
     return answer.json();
   }
 
-  /** Writes a key; resolves to whether it was acknowledged, undefined: nobody knows. */
-  async put(path: string, body: string): Promise<boolean | undefined> {
+  /** Asks its registry API; resolves to undefined where no answer came, so that nobody knows what has become of it. */
+  async request(
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<{ readonly ok: boolean; readonly text: string } | undefined> {
     try {
-      const answer = await fetch(`http://${this.http}${path}`, {
-        method: 'PUT',
-        body,
-        signal: AbortSignal.timeout(10_000),
-      });
-      return answer.ok ? (await answer.text()).trim() === 'true' : undefined;
+      const signal = AbortSignal.timeout(10_000);
+      const answer = await fetch(`http://${this.http}${path}`, { method, signal, ...(body ? { body } : {}) });
+      return { ok: answer.ok, text: await answer.text() };
     } catch {
       return undefined;
     }
@@ -105,6 +109,29 @@ backends:
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** One Redis, at a port of this machine. */
+export function atPort(port: number): string {
+  return `store: "redis://127.0.0.1:${port}", redis: { lease: LEASE }`;
+}
+
+/** The master that Sentinels at these ports know of. */
+export function behindSentinels(ports: readonly number[]): string {
+  const servers = ports.map((port) => `"127.0.0.1:${port}"`).join(', ');
+  return `store: redis, redis: { mode: sentinel, servers: [${servers}], master: mymaster, lease: LEASE }`;
+}
+
+/** All nodes are there and know it, and none is behind. */
+export function healed(nodes: readonly ClusterNode[], withinMs: number): Promise<void> {
+  return eventually(async () => {
+    for (const { stats } of nodes) {
+      const answer = await fetch(`http://${stats}/cluster`, { signal: AbortSignal.timeout(5_000) });
+      const { lease, behindMs, unsent } = (await answer.json()) as Record<string, unknown>;
+      if (lease !== 'held' || behindMs !== 0 || unsent !== 0)
+        throw new Error(`lease ${lease}, behind by ${behindMs} ms, ${unsent} not sent`);
+    }
+  }, withinMs);
 }
 
 /** Numbers in [0, 1) that come in the same order each time (mulberry32). */
