@@ -37,7 +37,7 @@ ${sections}`,
   await eventually(async () => {
     const ready = await fetch(`http://${stats}/readyz`).catch(() => undefined);
     if (!ready?.ok) throw new Error(`${name} is not ready: ${program.output()}`);
-  }, 20_000);
+  }, 40_000);
   return {
     ...program,
     file,

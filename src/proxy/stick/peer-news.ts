@@ -18,7 +18,9 @@ const MOST_ENTRIES = 2_000;
 const NEWS = z.object({
   backend: z.string(),
   table: z.string(),
-  entries: z.array(z.tuple([z.string(), z.string(), z.number()])).max(MOST_ENTRIES),
+  entries: z
+    .array(z.tuple([z.string(), z.string(), z.number(), z.number().min(0).nullable()]))
+    .max(MOST_ENTRIES),
 });
 
 /** Entries mean the same only where this is the same. */
@@ -38,8 +40,13 @@ export function encodePeerNews({ backend, table, entries }: PeerNews): readonly 
     pieces = [];
     size = 0;
   };
-  for (const { key, server, since } of entries) {
-    const piece = JSON.stringify([key, server, Math.round(since)]);
+  for (const { key, server, since, idle } of entries) {
+    const piece = JSON.stringify([
+      key,
+      server,
+      Math.round(since),
+      idle === undefined ? null : Math.round(idle),
+    ]);
     const bytes = Buffer.byteLength(piece);
     if (size + bytes > LARGEST || pieces.length === MOST_ENTRIES) flush();
     pieces.push(piece);
@@ -59,7 +66,12 @@ export interface PeerText {
 export function decodePeerNews(text: string): PeerNews | undefined {
   try {
     const { entries, ...rest } = NEWS.parse(JSON.parse(text));
-    return { ...rest, entries: entries.map(([key, server, since]) => ({ key, server, since })) };
+    return {
+      ...rest,
+      entries: entries.map(([key, server, since, idle]) => {
+        return { key, server, since, ...(idle === null ? {} : { idle }) };
+      }),
+    };
   } catch {
     // Another version of Vane, or somebody by hand: what it means is not known.
     return undefined;

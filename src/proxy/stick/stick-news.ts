@@ -29,8 +29,11 @@ export class StickNews {
 
   /** Tells what is in a table, those used last at the end: in that order they are remembered. */
   teach(backend: string, table: StickTable | undefined): void {
+    const expire = table?.expire ?? 0;
     const entries = (table?.newest(MOST_TAUGHT, this.#clock.now()) ?? [])
-      .map(({ key, server, since }) => ({ key, server, since }))
+      .map(({ key, server, since, expiresIn }) => {
+        return { key, server, since, idle: expire === 0 ? 0 : expire - expiresIn };
+      })
       .reverse();
     for (let i = 0; i < entries.length; i += MOST_ENTRIES) {
       this.#post(backend, entries.slice(i, i + MOST_ENTRIES));

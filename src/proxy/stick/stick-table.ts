@@ -17,6 +17,8 @@ export interface StickEntry {
   readonly key: string;
   readonly server: string;
   readonly since: number;
+  /** ms since it was last used, where a table is told as a whole; undefined: it is used just now. */
+  readonly idle?: number;
 }
 
 /** Others are told that an entry is still in use this often, as a share of its time. */
@@ -24,7 +26,8 @@ const TELL_SHARE = 4;
 
 /**
  * Who was given which server: bounded, the entry that was not used for longest goes first (HAProxy's `stick-table`).
- * All entries live equally long, so that they stand in the order in which they end.
+ * All entries live equally long, so that they stand in the order in which they end; only those that were told of as a
+ * whole table may end before the ones in front of them, and are then passed over until these have ended.
  */
 export class StickTable {
   #config: StickTableConfig;
@@ -38,6 +41,11 @@ export class StickTable {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** ms that an entry lives without being used; 0: for ever. */
+  get expire(): number {
+    return this.#config.expire;
   }
 
   /** Clock ms at which the first entry ends; undefined: none does. */
@@ -87,28 +95,32 @@ export class StickTable {
     return this.#add(key, server, now, wall) ? { key, server, since: wall } : undefined;
   }
 
-  /** Takes what another plane says. */
-  learn({ key, server, since }: StickEntry, now: number): void {
+  /** Takes what another plane says. What is only remembered there lives no longer for it, and takes no place of others. */
+  learn({ key, server, since, idle }: StickEntry, now: number): void {
     const known = this.#entries.get(key);
     if (!known) {
-      this.#add(key, server, now, since);
+      this.sweep(now);
+      const hasRoom = this.#entries.size < this.#config.size;
+      if (idle === undefined || (hasRoom && this.#end(now - idle) > now)) {
+        this.#add(key, server, now, since, idle);
+      }
       return;
     }
     // Both sides decide alike, so that they end up with the same.
     const later = since > known.since || (since === known.since && server < known.server);
     if (known.server !== server && later) Object.assign(known, { server, since });
-    this.#use(key, known, now);
+    if (idle === undefined) this.#use(key, known, now);
   }
 
   /** False: there is no room. */
-  #add(key: string, server: string, now: number, since: number): boolean {
+  #add(key: string, server: string, now: number, since: number, idle = 0): boolean {
     this.sweep(now);
     if (this.#entries.size >= this.#config.size) {
       this.evicted++;
       if (this.#config.nopurge) return false;
       this.#dropFirst();
     }
-    this.#entries.set(key, { server, since, until: this.#end(now), toldAt: now });
+    this.#entries.set(key, { server, since, until: this.#end(now - idle), toldAt: now });
     return true;
   }
 

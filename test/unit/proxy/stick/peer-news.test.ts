@@ -2,11 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodePeerNews, encodePeerNews } from '../../../../src/proxy/stick/peer-news.ts';
 
-const entry = fc.record({
-  key: fc.string({ unit: 'grapheme', maxLength: 1_024 }),
-  server: fc.string({ maxLength: 64 }),
-  since: fc.integer({ min: 0, max: 2 ** 45 }),
-});
+const entry = fc.record(
+  {
+    key: fc.string({ unit: 'grapheme', maxLength: 1_024 }),
+    server: fc.string({ maxLength: 64 }),
+    since: fc.integer({ min: 0, max: 2 ** 45 }),
+    idle: fc.integer({ min: 0, max: 2 ** 45 }),
+  },
+  { requiredKeys: ['key', 'server', 'since'] },
+);
 
 test('entries come through whatever they hold, in order, in texts of a bounded length', () => {
   fc.assert(
@@ -34,7 +38,8 @@ test.each([
   '[]',
   '{"backend":"web","table":"ip 32 name"}',
   '{"backend":"web","table":"ip 32 name","entries":[["a","b"]]}',
-  '{"backend":"web","table":"ip 32 name","entries":[["a","b",1e999]]}',
+  '{"backend":"web","table":"ip 32 name","entries":[["a","b",1e999,null]]}',
+  '{"backend":"web","table":"ip 32 name","entries":[["a","b",1,-1]]}',
 ])('%s is nothing that a Vane has said', (text) => {
   expect(decodePeerNews(text)).toBeUndefined();
 });

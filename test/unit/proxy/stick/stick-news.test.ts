@@ -40,7 +40,7 @@ test('a table is taught in the order in which it was used, in pieces', () => {
   table.find('0', 1);
   news.teach('web', table);
   expect(told.map(([, entries]) => entries.length)).toEqual([1_000, 1_000, 500]);
-  expect(told.at(-1)?.[1].at(-1)).toEqual({ key: '0', server: 's1', since: 1 });
+  expect(told.at(-1)?.[1].at(-1)).toEqual({ key: '0', server: 's1', since: 1, idle: 0 });
   news.teach('api', undefined);
   expect(told).toHaveLength(3);
 });

@@ -69,6 +69,25 @@ describe('a table', () => {
     );
   });
 
+  test("what others only remember lives no longer for being told, and takes nobody's place", () => {
+    const table = new StickTable(config('type ip size 2 expire 10s'));
+    table.put('a', 's1', 0, 0);
+    const tell = (key: string, server: string, since: number, idle: number, now: number) =>
+      table.learn({ key, server, since, idle }, now);
+    tell('a', 's1', 0, 4_000, 4_000);
+    tell('a', 's2', 1, 4_000, 5_000);
+    tell('b', 's1', 0, 9_000, 5_000);
+    tell('c', 's1', 0, 0, 5_000);
+    tell('d', 's1', 0, 10_000, 5_000);
+    expect(table.newest(9, 5_000).map(({ key, server, expiresIn }) => [key, server, expiresIn])).toEqual([
+      ['b', 's1', 1_000],
+      ['a', 's2', 5_000],
+    ]);
+    table.learn({ key: 'c', server: 's1', since: 0 }, 6_000);
+    expect([table.find('c', 6_000), table.size]).toEqual(['s1', 2]);
+    expect(table.evicted).toBe(1);
+  });
+
   test('keeps what it has under other limits, as far as they go, and nothing under another type', () => {
     const table = new StickTable(config('type ip size 10'));
     for (const key of ['a', 'b', 'c']) table.put(key, 's1', 0, 0);
