@@ -54,8 +54,9 @@ export class Connection {
     return made;
   }
 
-  /** Resolves to the answer; rejects when the connection breaks. */
-  send(method: 'GET' | 'PUT', path: string, body = ''): Promise<Told> {
+  /** Resolves to the answer; rejects when the connection breaks or is broken. */
+  async send(method: 'GET' | 'PUT', path: string, body = ''): Promise<Told> {
+    if (this.#socket.destroyed) throw new Error('the connection was closed before the request');
     const length = method === 'PUT' ? `Content-Length: ${Buffer.byteLength(body)}\r\n` : '';
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };

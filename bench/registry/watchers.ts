@@ -106,8 +106,11 @@ export async function park(
   serviceFor: (watcher: number) => number,
 ): Promise<readonly Watcher[]> {
   const watchers: Watcher[] = [];
-  for (let i = 0; i < WATCHERS; i++) watchers.push(new Watcher(await Connection.open(port), serviceFor(i)));
-  await Promise.all(watchers.map((watcher) => watcher.park()));
+  for (let i = 0; i < WATCHERS; i++) {
+    const watcher = new Watcher(await Connection.open(port), serviceFor(i));
+    await watcher.park();
+    watchers.push(watcher);
+  }
   return watchers;
 }
 
