@@ -31,7 +31,6 @@ import { createMetrics } from './observe/metrics.ts';
 import type { AccessEntry } from './proxy/access-entry.ts';
 import { type ControlEnd, localChannel } from './proxy/plane/channel.ts';
 import type { Listening } from './proxy/plane/messages.ts';
-import { Plane } from './proxy/plane/plane.ts';
 import { Registry } from './registry/registry.ts';
 import { type Definitions, NO_DEFINITIONS } from './registry/sources/definitions.ts';
 import { applyDefinitions } from './registry/sources/file-source.ts';
@@ -223,7 +222,7 @@ export class App {
     const { node: name, datacenter } = this.#config.global;
     const { scriptChecks, dockerHost, nodeAddress: address, domain, warningsFail, lenientFields } = config;
     const clock = this.#clock;
-    const store = openStore(config.store, { clock, log });
+    const store = await openStore(config.store, { clock, log });
     const registry = new Registry({
       store,
       clock,
@@ -306,6 +305,8 @@ export class App {
   /** The data plane runs in this process; control talks to it as if it did not. */
   async #startPlane(): Promise<ControlEnd> {
     const { log, access } = this.#options;
+    // Where workers carry the traffic, this process need not hold what they are made of.
+    const { Plane } = await import('./proxy/plane/plane.ts');
     const { control, plane: channel } = localChannel();
     const plane = new Plane({ channel, clock: this.#clock, random: Math.random, log, access });
     await this.#lifecycle.start({

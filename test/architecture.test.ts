@@ -114,6 +114,7 @@ const PURE = [
 /** Files in pure rooms that are the room's door to the outside. */
 const DOORS = [
   'src/core/clock.ts',
+  'src/core/http.ts',
   'src/config/load.ts',
   'src/registry/registry.ts',
   'src/registry/stores/**',
@@ -154,6 +155,13 @@ describe('purity', () => {
   test('pure files read no clock, draw no random number and start no timer', () => {
     const wrong = pure.flatMap(({ path, code }) =>
       [...code.matchAll(IMPURE_CALLS)].map(([call]) => `${path} uses ${call}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("only core/http.ts has Node's http", () => {
+    const wrong = files.flatMap(({ path, imports }) =>
+      imports.filter(({ target, typeOnly }) => target === 'node:http' && !typeOnly).map(() => path),
     );
     expect(wrong).toEqual([]);
   });

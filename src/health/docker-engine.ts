@@ -1,5 +1,6 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { DockerEndpoint } from '../config/docker-host.ts';
+import { http } from '../core/http.ts';
 import { dialWords, isSystemError, systemWords } from './network-errors.ts';
 
 /** What Docker's own commands use. */
@@ -25,7 +26,7 @@ export function askEngine(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const content = body === undefined ? undefined : JSON.stringify(body);
-    const asked = request(
+    const asked = http.request(
       {
         ...at,
         method,

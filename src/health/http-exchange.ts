@@ -1,8 +1,9 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import type { ServerTls } from '../config/runtime/servers.ts';
 import { messageOf } from '../core/errors.ts';
+import { http } from '../core/http.ts';
 import { Tail } from './output.ts';
 import { tlsOptions } from './tls-options.ts';
 
@@ -59,10 +60,10 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
     };
     if (signal.aborted) return failed(new Error('aborted'));
 
-    let outgoing: ReturnType<typeof requestPlain>;
+    let outgoing: ReturnType<typeof http.request>;
     try {
       if (request.refuses(request.host)) throw new Error(`${request.host} is not an address to be checked`);
-      outgoing = (request.tls ? requestTls : requestPlain)({
+      outgoing = (request.tls ? requestTls : http.request)({
         host: request.host,
         port: request.port,
         method: request.method,

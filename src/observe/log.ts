@@ -1,8 +1,10 @@
+import { createRequire } from 'node:module';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { GlobalConfig } from '../config/runtime/global.ts';
 import type { Log } from '../core/log.ts';
 import { type LineOutput, stdoutLines } from './line-output.ts';
+
+const require = createRequire(import.meta.url);
 
 /** What Vane says about itself: one event a line, on standard output. */
 export interface ProcessLog extends Log {
@@ -25,12 +27,10 @@ type Format = (json: string) => string;
 class PinoLog implements ProcessLog {
   readonly #output: LineOutput;
   readonly #logger: Logger;
-  readonly #pretty: Format;
   #format: Format;
 
   constructor(config: GlobalConfig['log'], output: LineOutput) {
     this.#output = output;
-    this.#pretty = prettyFormat(output.terminal);
     this.#format = this.#formatOf(config);
     this.#logger = pino(
       {
@@ -69,11 +69,13 @@ class PinoLog implements ProcessLog {
   }
 
   #formatOf({ format }: GlobalConfig['log']): Format {
-    return format === 'pretty' ? this.#pretty : (json) => json;
+    return format === 'pretty' ? prettyFormat(this.#output.terminal) : (json) => json;
   }
 }
 
+/** What makes lines pretty is loaded where they are to be: most are for machines. */
 function prettyFormat(colorize: boolean): Format {
+  const { prettyFactory }: typeof import('pino-pretty') = require('pino-pretty');
   const format = prettyFactory({
     colorize,
     singleLine: true,

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { DatacenterConfig } from '../../config/runtime/registry.ts';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
+import { http } from '../../core/http.ts';
 
 /** Requests under way to one datacenter at once; blocking queries are among them. */
 const MAX_IN_FLIGHT = 1_000;
@@ -51,7 +52,7 @@ export class Upstream {
     this.#clock = clock;
     this.#from = from;
     const pool = { keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, timeout: 30_000 };
-    this.#agent = isSecure(config) ? new HttpsAgent(pool) : new HttpAgent(pool);
+    this.#agent = isSecure(config) ? new HttpsAgent(pool) : new http.Agent(pool);
   }
 
   /**
@@ -84,7 +85,7 @@ export class Upstream {
     const cancel = this.#clock.after(within, () => late.abort());
     const ends = [late.signal, this.#closing.signal, ...(signal ? [signal] : [])];
     const { url, ca, token } = this.#config;
-    const request = (isSecure(this.#config) ? httpsRequest : httpRequest)({
+    const request = (isSecure(this.#config) ? httpsRequest : http.request)({
       ...placeOf(url),
       method,
       // As it is: made into a URL it could become another path than the one that was allowed.

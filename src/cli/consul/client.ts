@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
+import { http } from '../../core/http.ts';
 import { type Environment, type RegistryAddress, registryAddress } from './address.ts';
 import type { Flags } from './flags.ts';
 
@@ -116,7 +117,7 @@ export class RegistryClient {
     let sent: ClientRequest | undefined;
     try {
       const { options, secure, token, datacenter: dc } = this.#address;
-      const asking = (secure ? httpsRequest : httpRequest)({
+      const asking = (secure ? httpsRequest : http.request)({
         ...options,
         method,
         path: path + queryOf({ ...query, dc }),

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { ConsulConfig } from '../../config/runtime/resolvers.ts';
 import type { Cancel, Clock } from '../../core/clock.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
+import { http } from '../../core/http.ts';
 
 /** Connections at once; Consul itself allows 200 of one client (`http_max_conns_per_client`). */
 export const MAX_CONNECTIONS = 128;
@@ -55,7 +56,7 @@ export class ConsulHttpApi {
     this.#config = config;
     this.#clock = clock;
     const pool = { keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_IDLE_CONNECTIONS };
-    this.#http = new HttpAgent(pool);
+    this.#http = new http.Agent(pool);
     this.#https = new HttpsAgent(pool);
   }
 
@@ -136,7 +137,7 @@ export class ConsulHttpApi {
     const { token, ca } = this.#config;
     const secure = url.startsWith('https:');
     const agent = secure ? this.#https : this.#http;
-    const request = (secure ? httpsRequest : httpRequest)(url + path, {
+    const request = (secure ? httpsRequest : http.request)(url + path, {
       headers: { Accept: 'application/json', ...(token === undefined ? {} : { 'X-Consul-Token': token }) },
       agent: kept ? agent : false,
       signal,

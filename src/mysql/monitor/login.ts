@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2';
+import type { Connection, RowDataPacket } from 'mysql2';
 import type { Clock } from '../../core/clock.ts';
+import { createConnection } from '../driver.ts';
 import type { KilledCounts, Orphan } from '../endpoint/orphans.ts';
 import type { Reading } from '../failover/server-facts.ts';
 import { partWith } from '../parting.ts';

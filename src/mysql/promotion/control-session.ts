@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { type Connection, createConnection, type QueryError, type RowDataPacket } from 'mysql2';
+import type { Connection, QueryError, RowDataPacket } from 'mysql2';
 import { type Clock, sleep } from '../../core/clock.ts';
+import { createConnection } from '../driver.ts';
 import type { LoginTarget } from '../monitor/login.ts';
 import { flavorOf, type Row, VERSION_QUERY } from '../monitor/reading.ts';
 import { partWith } from '../parting.ts';

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../core/clock.ts';
 import type { VaneError } from '../../../core/errors.ts';
+import { http } from '../../../core/http.ts';
 import { MAX_HEAD_BYTES } from '../../request/strict.ts';
 import type { Lane, LaneHost } from '../host.ts';
 import { type Arrival, ClientConnection } from './client-connection.ts';
@@ -23,7 +24,7 @@ export class CompatLane implements Lane {
   constructor(host: LaneHost, { clock }: { readonly clock: Clock }) {
     this.#host = host;
     this.#clock = clock;
-    this.#server = createServer({
+    this.#server = http.createServer({
       maxHeaderSize: MAX_HEAD_BYTES,
       insecureHTTPParser: false,
       // Ours to refuse, so that the host hears of it.

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { http } from '../../../core/http.ts';
 import type { LocalResponse } from '../lane.ts';
 
 /** Fields that say how long an answer of our own is; none where no body may be (RFC 9110, section 8.6). */
@@ -17,7 +17,7 @@ export function isBodyless(status: number): boolean {
 export function renderClosing(response: LocalResponse, wall: number): string {
   const date = new Date(wall).toUTCString();
   const headers = [...response.headers, ...lengthHeaders(response), 'Date', date, 'Connection', 'close'];
-  let text = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}\r\n`;
+  let text = `HTTP/1.1 ${response.status} ${http.STATUS_CODES[response.status] ?? ''}\r\n`;
   for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return `${text}\r\n${isBodyless(response.status) ? '' : response.body}`;
 }

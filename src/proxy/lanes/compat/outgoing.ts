@@ -1,8 +1,9 @@
-import { type ClientRequest, IncomingMessage, type InformationEvent, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy-3';
 import { VaneError } from '../../../core/errors.ts';
+import { http } from '../../../core/http.ts';
 import { OneSocketAgent } from './agent.ts';
 
 /** A request to one server over a connection that is open. */
@@ -44,7 +45,7 @@ const nowhere = new Socket();
  */
 export function sendOutgoing(request: OutgoingRequest, events: OutgoingEvents): ClientRequest {
   const { socket, server, method, target, headers, body } = request;
-  const view = new IncomingMessage(nowhere);
+  const view = new http.IncomingMessage(nowhere);
   // Its pass for DELETE and OPTIONS drops Transfer-Encoding, so it is shown another method.
   view.method = 'GET';
   view.url = '/';
@@ -52,7 +53,7 @@ export function sendOutgoing(request: OutgoingRequest, events: OutgoingEvents): 
   const failed = (error: Error) => events.onError(error);
   proxy.web(
     view,
-    new ServerResponse(view),
+    new http.ServerResponse(view),
     {
       target: { protocol: 'http:', host: server.address, port: server.port },
       agent,

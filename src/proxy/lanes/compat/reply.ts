@@ -1,5 +1,6 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { http } from '../../../core/http.ts';
 
 export interface ReplyHead {
   readonly status: number;
@@ -96,7 +97,7 @@ export class Reply {
   #open(): ServerResponse {
     if (this.#response) return this.#response;
     // An answer after all to a request for an upgrade: what follows on the connection is not HTTP any more.
-    const response = new ServerResponse(this.#incoming);
+    const response = new http.ServerResponse(this.#incoming);
     response.shouldKeepAlive = false;
     response.assignSocket(this.#socket);
     response.once('finish', () => this.#socket.destroySoon());

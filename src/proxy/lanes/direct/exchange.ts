@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { VaneError } from '../../../core/errors.ts';
+import { http } from '../../../core/http.ts';
 import { isBodyless, lengthHeaders } from '../compat/local-answer.ts';
 import type { BodyFraming } from '../compat/request-head.ts';
 import type {
@@ -99,7 +99,7 @@ export class DirectExchange implements Exchange, ForwardedRequest {
     }
     // A body that nobody will read ends the connection with this answer.
     const close = response.close || !this.complete;
-    this.begin({ status, reason: STATUS_CODES[status] ?? 'unknown', headers, framed: true }, close);
+    this.begin({ status, reason: http.STATUS_CODES[status] ?? 'unknown', headers, framed: true }, close);
     const silent = this.head.method === 'HEAD' || isBodyless(status);
     const body = Buffer.from(silent ? '' : response.body);
     out.write(body, 0, body.length, true);
@@ -155,7 +155,7 @@ export class DirectExchange implements Exchange, ForwardedRequest {
     const { httpVersion, upgrade } = this.head;
     const { out } = this.side;
     if (httpVersion !== '1.1' || upgrade || out.full || this.#attempts.isDivided) return;
-    out.writeText(renderHead(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`, headers));
+    out.writeText(renderHead(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'unknown'}`, headers));
   }
 
   begin({ status, reason, headers, framed }: AnswerHead, close: boolean): void {

@@ -1,4 +1,4 @@
-import { METHODS } from 'node:http';
+import { http } from '../../../core/http.ts';
 import { MAX_HEAD_BYTES } from '../../request/strict.ts';
 import { COLON, CR, LF, SP, skip, TAB, TARGET, TOKEN, VALUE } from './octets.ts';
 
@@ -28,7 +28,7 @@ const HEAD_LF = 12;
 
 const FIRST: Readonly<Record<HeadKind, number>> = { request: METHOD, response: STATUS, trailers: FIELD };
 
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
+const KNOWN_METHODS: ReadonlySet<string> = new Set(http.METHODS);
 /** More room than most heads need; what an unusual one has needed is not kept. */
 const USUAL_MARKS = 1_024;
 const VERSION_PREFIX = Buffer.from('HTTP/1.');
