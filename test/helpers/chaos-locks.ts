@@ -67,7 +67,7 @@ export class Locks {
     const since = monotonic();
     const holder = `${node.name} ${randomUUID()}`;
     const answer = await node.request('PUT', `/v1/kv/${this.#key}?acquire=${session}`, holder);
-    if (!answer?.ok) return false;
+    if (!answer?.ok) return isOfUse(answer?.text);
     if (answer.text.trim() !== 'true') return true;
     const fence = await this.#fence(node, session, holder);
     if (fence !== undefined) {
@@ -78,8 +78,9 @@ export class Locks {
         await sleep(HOLD_MS / 3);
       }
     }
+    // Where that does not come through, the session gets the lock again, as it has it still.
     const released = await node.request('PUT', `/v1/kv/${this.#key}?release=${session}`, holder);
-    return released?.ok === true;
+    return released?.ok || isOfUse(released?.text);
   }
 
   /** The index of the acquisition; undefined: it is lost already. */
@@ -96,4 +97,9 @@ export class Locks {
     const answer = await node.request('PUT', '/v1/session/create', body);
     return answer?.ok ? (JSON.parse(answer.text) as { ID: string }).ID : undefined;
   }
+}
+
+/** Whether a session is still there, as far as an answer tells that was no good one. */
+function isOfUse(answer: string | undefined): boolean {
+  return !answer?.includes('invalid session');
 }
