@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '../../src/config/runtime/store.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type Log, silentLog } from '../../src/core/log.ts';
 import { RedisStore } from '../../src/registry/stores/redis/redis-store.ts';
 import type { ProcessIdentity } from '../../src/registry/stores/redis/this-process.ts';
@@ -89,8 +89,10 @@ export function redisStore(options: {
   readonly process?: ProcessIdentity | undefined;
   readonly outboxFile?: string | undefined;
   readonly log?: Log;
+  readonly clock?: Clock;
 }): RedisStore {
   const { kind, ports, prefix, lease, process, outboxFile, log = silentLog } = options;
+  const { clock = systemClock } = options;
   return new RedisStore({
     address: {
       kind,
@@ -106,7 +108,7 @@ export function redisStore(options: {
     lease,
     outboxFile,
     ...(process ? { process } : {}),
-    clock: systemClock,
+    clock,
     log,
   });
 }

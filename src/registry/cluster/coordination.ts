@@ -94,6 +94,8 @@ export interface Coordination extends SharedLockDelays {
   release(me: MemberFacts): Promise<void>;
   /** The node goes for good. */
   forget(node: string): Promise<void>;
+  /** Forgets who had a lease that lapsed so many ms ago or longer: of one node, or of all (undefined). */
+  forgetLapsed(ms: number, node: string | undefined): Promise<void>;
   /** By name. */
   members(): Promise<readonly Member[]>;
   /** Commits if this node leads under `token` and the condition holds then; resolves to whether it was so. */

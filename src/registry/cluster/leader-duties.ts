@@ -59,6 +59,8 @@ export class LeaderDuties {
   reflect(effects: readonly Effect[]): void {
     if (this.#token === undefined) return;
     for (const effect of effects) {
+      if (effect.table === 'node' && !effect.after)
+        this.#try(this.#options.coordination.forgetLapsed(0, effect.rows.node.node));
       if (effect.table !== 'session') continue;
       const { before, after } = effect;
       if (after && after.ttlMs > 0)
@@ -67,10 +69,10 @@ export class LeaderDuties {
     }
   }
 
-  /** What failed here is mended by the next {@link perform}. */
+  /** What failed here is mended by a later {@link perform}. */
   #try(work: Promise<void>): void {
     work.catch((thrown: unknown) => {
-      this.#options.log.debug({ error: messageOf(thrown) }, 'session is not watched yet');
+      this.#options.log.debug({ error: messageOf(thrown) }, 'leader could not take note of a change yet');
     });
   }
 
@@ -128,5 +130,6 @@ export class LeaderDuties {
         cause,
       );
     }
+    await coordination.forgetLapsed(GONE_MS, undefined);
   }
 }

@@ -18,7 +18,7 @@ import type { StoreKeys } from './keys.ts';
 import { appendAsLeader } from './scripts/append.ts';
 import { beat } from './scripts/beat.ts';
 import { delayLocks, lockDelays } from './scripts/lock-delays.ts';
-import { members, release } from './scripts/members.ts';
+import { forgetLapsed, members, release } from './scripts/members.ts';
 import { runScript, type Script } from './scripts/script.ts';
 import { renewSession, watchSessions } from './scripts/sessions.ts';
 import { hasEnded, type ProcessIdentity, thisProcess } from './this-process.ts';
@@ -94,6 +94,11 @@ export class RedisCoordination implements Coordination {
 
   async forget(node: string): Promise<void> {
     await this.#release(node, '');
+  }
+
+  async forgetLapsed(ms: number, node: string | undefined): Promise<void> {
+    const { keys } = this.#options;
+    await this.#run(forgetLapsed, [keys.members, keys.leases], [ms, node === undefined ? '' : fold(node)]);
   }
 
   async members(): Promise<readonly Member[]> {

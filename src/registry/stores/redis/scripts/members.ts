@@ -33,3 +33,20 @@ end
 if redis.call('HGET', KEYS[3], 'holder') == ARGV[2] then redis.call('HSET', KEYS[3], 'until', '0') end
 return 1
 `);
+
+/**
+ * Forgets who had a lease that has lapsed for so long. KEYS: members, leases. ARGV: ms, the node in lower case ('' for
+ * all).
+ */
+export const forgetLapsed = script(`
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local lapsed = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now - tonumber(ARGV[1])))
+for _, node in ipairs(lapsed) do
+  if ARGV[2] == '' or node == ARGV[2] then
+    redis.call('HDEL', KEYS[1], node)
+    redis.call('ZREM', KEYS[2], node)
+  end
+end
+return 1
+`);
