@@ -2,6 +2,12 @@ import type { TokenGrant } from '../../config/runtime/registry.ts';
 import { fold } from '../../registry/fold.ts';
 import { Refusal } from './refusal.ts';
 
+/**
+ * Keys by which Vane itself is told something, such as which servers are out of use: whoever may write all keys, or those
+ * that begin with an underscore, is not thought to mean these.
+ */
+const VANES_KEYS = '_vane/';
+
 type Policy = TokenGrant['policy'];
 
 /** What somebody may do: everything that any of the grants allows. */
@@ -18,6 +24,8 @@ export class Rights {
   readonly #ownServices: Names;
   readonly #seenKeys: Names;
   readonly #ownKeys: Names;
+  /** Of {@link VANES_KEYS}. */
+  readonly #ownVanes: Names;
   readonly #ownNodes: Names;
 
   constructor(grants: readonly Omit<TokenGrant, 'hash'>[], holder?: string) {
@@ -30,7 +38,9 @@ export class Rights {
     this.#seenServices = new Names(grants.flatMap(({ services }) => services.map(fold)));
     this.#ownServices = new Names(writing.flatMap(({ services }) => services.map(fold)));
     this.#seenKeys = new Names(grants.flatMap(({ keys }) => keys));
-    this.#ownKeys = new Names(writing.flatMap(({ keys }) => keys));
+    const ownKeys = writing.flatMap(({ keys }) => keys);
+    this.#ownKeys = new Names(ownKeys);
+    this.#ownVanes = new Names(ownKeys.filter((pattern) => pattern.startsWith(VANES_KEYS)));
     this.#ownNodes = new Names(writing.flatMap(({ nodes }) => nodes.map(fold)));
   }
 
@@ -64,12 +74,13 @@ export class Rights {
   }
 
   writesKey(key: string): boolean {
-    return this.admin || this.#ownKeys.has(key);
+    return this.admin || (this.#ownKeys.has(key) && !key.startsWith(VANES_KEYS)) || this.#ownVanes.has(key);
   }
 
   /** All keys that begin so, whether they are there or not. */
   writesKeysUnder(prefix: string): boolean {
-    return this.admin || this.#ownKeys.hasAllUnder(prefix);
+    const hasVanes = prefix.startsWith(VANES_KEYS) || VANES_KEYS.startsWith(prefix);
+    return this.admin || (hasVanes ? this.#ownVanes : this.#ownKeys).hasAllUnder(prefix);
   }
 
   writesNode(name: string): boolean {

@@ -40,10 +40,24 @@ describe('names', () => {
 
   test('* is all', () => {
     const all = new Rights([grant('register', ['*'])]);
-    expect([all.writesKey(''), all.writesKeysUnder(''), all.registersService('x'), all.admin]).toEqual(
+    expect([all.writesKey(''), all.writesKeysUnder('a'), all.registersService('x'), all.admin]).toEqual(
       // Everything there is, and yet not the process.
       [true, true, true, false],
     );
+  });
+
+  test.each<[string, boolean]>([
+    ['*', false],
+    ['_*', false],
+    ['_vane/servers/web/*', true],
+  ])('%s allows to order what Vane does: %j', (pattern, allowed) => {
+    const some = new Rights([grant('register', [pattern])]);
+    expect(some.writesKey('_vane/servers/web/a')).toBe(allowed);
+    expect(some.writesKeysUnder('_vane/servers/web/')).toBe(allowed);
+    expect(some.readsKey('_vane/servers/web/a')).toBe(true);
+    for (const prefix of ['', '_v', '_vane/']) expect(some.writesKeysUnder(prefix)).toBe(false);
+    const admin = new Rights([grant('admin', [])]);
+    expect(admin.writesKey('_vane/servers/web/a') && admin.writesKeysUnder('')).toBe(true);
   });
 });
 
