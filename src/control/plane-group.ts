@@ -1,5 +1,4 @@
 import type { ServerSet } from '../balance/server.ts';
-import type { BindAddress } from '../config/runtime/binds.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';
@@ -8,11 +7,10 @@ import { type ControlEnd, localChannel } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
-import type { BoundSocket } from './bound-socket.ts';
 import { IdleVotes } from './idle-votes.ts';
 import { KnownSets } from './known-sets.ts';
 import { addPast, addPeaks, configured, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
-import { SharedSockets, type SocketsByKey } from './shared-sockets.ts';
+import { type BindSocket, SharedSockets, type SocketsByKey } from './shared-sockets.ts';
 import { shareOfConfig, shareOfSet } from './shares.ts';
 import type { ProcessView } from './view.ts';
 import type { Worker } from './worker.ts';
@@ -28,8 +26,7 @@ export interface PlaneGroupOptions {
   /** How many workers. */
   readonly size: number;
   readonly spawn: () => WorkerProcess;
-  /** Rejects with BIND_FAILED. */
-  readonly bind: (address: BindAddress) => Promise<BoundSocket>;
+  readonly bind: BindSocket;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Log;

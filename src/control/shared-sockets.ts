@@ -1,12 +1,15 @@
 import type { BindAddress } from '../config/runtime/binds.ts';
 import type { FrontendConfig } from '../config/runtime/frontends.ts';
 import { messageOf } from '../core/errors.ts';
-import { doorKey } from '../proxy/plane/doors.ts';
+import type { BoundSocket } from '../proxy/plane/bound-socket.ts';
+import { doorKey, doorKeys, takesOver } from '../proxy/plane/doors.ts';
 import type { BindProblem } from '../proxy/plane/messages.ts';
-import type { BoundSocket } from './bound-socket.ts';
 
 /** By key; see {@link doorKey}. */
 export type SocketsByKey = ReadonlyMap<string, BoundSocket>;
+
+/** See `bindSocket`. */
+export type BindSocket = (address: BindAddress, beside: boolean) => Promise<BoundSocket>;
 
 /** The sockets that a configuration needs: those there are, and new ones, which are kept or given up. */
 export type Bound =
@@ -24,11 +27,11 @@ export type Bound =
  * replaced, and reloads that keep their address.
  */
 export class SharedSockets {
-  readonly #bind: (address: BindAddress) => Promise<BoundSocket>;
+  readonly #bind: BindSocket;
   #sockets: SocketsByKey = new Map();
   #closed = false;
 
-  constructor(bind: (address: BindAddress) => Promise<BoundSocket>) {
+  constructor(bind: BindSocket) {
     this.#bind = bind;
   }
 
@@ -41,12 +44,13 @@ export class SharedSockets {
     const sockets = new Map<string, BoundSocket>();
     const fresh: BoundSocket[] = [];
     const problems: BindProblem[] = [];
+    const kept = doorKeys(frontends);
     for (const { name: frontend, bind: binds } of frontends) {
       for (const [i, bind] of binds.entries()) {
         const key = doorKey(bind, frontend, i);
         const open = this.#sockets.get(key);
         try {
-          const socket = open ?? (await this.#bind(bind));
+          const socket = open ?? (await this.#bind(bind, takesOver(bind, this.#sockets, kept)));
           if (!open) fresh.push(socket);
           sockets.set(key, socket);
         } catch (error) {

@@ -4,8 +4,8 @@ import { dirname, extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../core/errors.ts';
+import type { BoundSocket } from '../proxy/plane/bound-socket.ts';
 import { type FromWorker, PROTOCOL, type ToWorker } from '../proxy/plane/worker-channel.ts';
-import type { BoundSocket } from './bound-socket.ts';
 
 /** A process that runs a data plane, as the control process sees it. */
 export interface WorkerProcess {

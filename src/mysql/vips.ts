@@ -7,7 +7,7 @@ import { VaneError } from '../core/errors.ts';
 import type { Part } from '../core/lifecycle.ts';
 import type { Log } from '../core/log.ts';
 import { hostPort } from '../health/network-errors.ts';
-import { doorKey } from '../proxy/plane/doors.ts';
+import { doorKey, takesOver } from '../proxy/plane/doors.ts';
 import { Listener } from '../proxy/plane/listener.ts';
 import { proxyExpected } from '../proxy/tcp/expect-proxy.ts';
 import type { SharedRegistry } from './agreement/registry-keys.ts';
@@ -77,6 +77,9 @@ export class Vips implements Part {
   ): Promise<{ readonly take: () => Promise<void>; readonly discard: () => void }> {
     const next = new Map<string, Door>();
     const fresh: Listener[] = [];
+    const kept = new Set(
+      configs.flatMap(({ name, bind, bindRo }) => [...bind, ...bindRo].map((at, i) => doorKey(at, name, i))),
+    );
     const discard = () => {
       for (const listener of fresh) listener.close();
     };
@@ -90,7 +93,7 @@ export class Vips implements Part {
         const { host, port } = at;
         const open = this.#doors.get(key)?.listener;
         try {
-          const listener = open ?? (await this.#listen({ host, port }, name));
+          const listener = open ?? (await this.#listen({ host, port }, name, kept));
           if (!open) fresh.push(listener);
           next.set(key, { listener, vip: name, side, expectProxy: at.expectProxy });
         } catch (error) {
@@ -169,9 +172,10 @@ export class Vips implements Part {
     this.#leaving.add(ending);
   }
 
-  #listen(bind: BindAddress, vip: string): Promise<Listener> {
+  #listen(bind: BindAddress, vip: string, kept: ReadonlySet<string>): Promise<Listener> {
+    const open = new Map([...this.#doors].map(([key, { listener }]) => [key, listener]));
     return Listener.open(bind, {
-      listenOn: bind,
+      beside: takesOver(bind, open, kept),
       onError: (error) =>
         this.#options.log.error({ vip, error: error.message }, 'mysql-vip cannot accept connections'),
     });

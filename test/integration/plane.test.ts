@@ -6,6 +6,7 @@ import type { BindAddress } from '../../src/config/runtime/binds.ts';
 import type { FrontendConfig } from '../../src/config/runtime/frontends.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { AccessEntry } from '../../src/proxy/access-entry.ts';
+import { bindSocket } from '../../src/proxy/plane/bound-socket.ts';
 import { type ControlEnd, localChannel } from '../../src/proxy/plane/channel.ts';
 import type { PlaneCounters } from '../../src/proxy/plane/counters.ts';
 import type { FromPlane, Listening } from '../../src/proxy/plane/messages.ts';
@@ -241,6 +242,23 @@ describe('a configuration', () => {
     const { frontends, backends } = await rig.counters();
     expect(frontends.map(({ name, reqTot }) => [name, reqTot])).toEqual([['www', 3]]);
     expect(backends.map(({ name }) => name)).toEqual(['web']);
+  });
+
+  test('may widen or narrow an address, and refuses nobody meanwhile', async () => {
+    const { host, port } = await freeBind();
+    const wide = serving({ frontends: [{ bind: [{ host: '0.0.0.0', port }] }] });
+    const narrow = serving({ frontends: [{ bind: [{ host, port }] }] });
+    await rig.apply(wide);
+    for (const next of [narrow, wide]) {
+      const applied = rig.apply(next);
+      expect(await Promise.all(Array.from({ length: 20 }, () => ask(port)))).toEqual(
+        Array(20).fill('HTTP/1.1 200 OK'),
+      );
+      expect(await applied).toEqual([port]);
+      expect(await ask(port)).toBe('HTTP/1.1 200 OK');
+    }
+    // To others it is taken all the same, to another process with this configuration too.
+    await expect(bindSocket({ host, port })).rejects.toThrow('EADDRINUSE');
   });
 
   test('that was rejected leaves nothing open, and a better one is taken', async () => {

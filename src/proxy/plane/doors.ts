@@ -7,20 +7,16 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { proxyExpected, readProxyHead } from '../tcp/expect-proxy.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
 import type { BindProblem, Listening } from './messages.ts';
 import { TlsDoor } from './tls-door.ts';
 
 /**
  * Opens one address that is to be listened on; rejects with BIND_FAILED.
  * @param key of {@link doorKey}
- * @param onError hears why a connection could not be accepted
+ * @param options `beside`: see {@link takesOver}
  */
-export type OpenListener = (
-  bind: BindAddress,
-  key: string,
-  onError: (error: Error) => void,
-) => Promise<Listener>;
+export type OpenListener = (bind: BindAddress, key: string, options: ListenerOptions) => Promise<Listener>;
 
 /** Takes the connections of frontends. */
 export interface DoorHost {
@@ -65,12 +61,14 @@ export class Doors {
   /** Connections whose head of the PROXY protocol has not come yet. */
   readonly #headless = new Set<Socket>();
   #doors: ReadonlyMap<string, Door> = new Map();
+  /** Those that a reload took away, while they accept what waits at them. */
+  readonly #finishing = new Set<Listener>();
   #ticketKey: Uint8Array | undefined;
 
   constructor(
     log: Log,
     host: DoorHost,
-    open: OpenListener = (bind, _key, onError) => Listener.open(bind, { listenOn: bind, onError }),
+    open: OpenListener = (bind, _key, options) => Listener.open(bind, options),
   ) {
     this.#log = log;
     this.#host = host;
@@ -90,6 +88,7 @@ export class Doors {
     const next = new Map<string, Door>();
     const fresh: Listener[] = [];
     const problems: BindProblem[] = [];
+    const kept = doorKeys(frontends);
     for (const config of frontends) {
       const { name: frontend } = config;
       for (const [i, bind] of config.bind.entries()) {
@@ -98,7 +97,7 @@ export class Doors {
         const open = known?.listener;
         try {
           const tls = this.#encrypted(config, bind, known?.tls);
-          const listener = open ?? (await this.#listen({ host: bind.host, port: bind.port }, key));
+          const listener = open ?? (await this.#listen({ host: bind.host, port: bind.port }, key, kept));
           if (!open) fresh.push(listener);
           next.set(key, { listener, frontend, tls, expectProxy: bind.expectProxy });
         } catch (error) {
@@ -121,29 +120,35 @@ export class Doors {
     for (const { tls } of this.#doors.values()) tls?.door.setTicketKey(key);
   }
 
-  /** Connections accepted by those that are open. */
-  get accepted(): number {
-    let sum = 0;
-    for (const { listener } of this.#doors.values()) sum += listener.accepted;
-    return sum;
+  /** Accepts what waits at them, and then nothing more. */
+  async finish(): Promise<void> {
+    await Promise.all([...this.#doors.values()].map(({ listener }) => listener.finish(this.#host.clock)));
+    this.close();
   }
 
   /** Accepts nothing more. */
   close(): void {
     for (const { listener } of this.#doors.values()) listener.close();
+    for (const listener of this.#finishing) listener.close();
     for (const socket of [...this.#headless]) socket.destroy();
     this.#doors = new Map();
   }
 
   #take(next: ReadonlyMap<string, Door>): void {
     for (const [key, { listener }] of this.#doors) {
-      if (!next.has(key)) listener.close();
+      if (!next.has(key)) this.#finish(listener);
     }
     for (const door of next.values()) {
       const isExpected = proxyExpected(door.expectProxy);
       door.listener.serve((socket) => this.#accept(door, socket, isExpected(socket)));
     }
     this.#doors = next;
+  }
+
+  /** Whoever takes over from it takes no connection that has come to it already. */
+  #finish(listener: Listener): void {
+    this.#finishing.add(listener);
+    void listener.finish(this.#host.clock).then(() => this.#finishing.delete(listener));
   }
 
   #accept({ frontend, tls }: Door, socket: Socket, withHead: boolean): void {
@@ -183,13 +188,18 @@ export class Doors {
     return { door, made };
   }
 
-  #listen(bind: BindAddress, key: string): Promise<Listener> {
-    return this.#openListener(bind, key, (error) => {
-      this.#log.error(
-        { bind: `${bind.host}:${bind.port}`, error: messageOf(error) },
-        'cannot accept connections',
-      );
+  #listen(bind: BindAddress, key: string, kept: ReadonlySet<string>): Promise<Listener> {
+    return this.#openListener(bind, key, {
+      beside: takesOver(bind, this.#listeners, kept),
+      onError: (error) => {
+        const where = `${bind.host}:${bind.port}`;
+        this.#log.error({ bind: where, error: messageOf(error) }, 'cannot accept connections');
+      },
     });
+  }
+
+  get #listeners(): ReadonlyMap<string, Listener> {
+    return new Map([...this.#doors].map(([key, { listener }]) => [key, listener]));
   }
 }
 
@@ -199,4 +209,23 @@ export class Doors {
  */
 export function doorKey({ host, port }: BindAddress, frontend: string, index: number): string {
   return port === 0 ? `${host}:0 ${frontend} ${index}` : `${host}:${port}`;
+}
+
+/** The keys of all addresses of a configuration. */
+export function doorKeys(frontends: readonly Pick<FrontendConfig, 'name' | 'bind'>[]): ReadonlySet<string> {
+  return new Set(frontends.flatMap(({ name, bind }) => bind.map((one, i) => doorKey(one, name, i))));
+}
+
+/**
+ * Whether an address is to be opened beside one that is open on the same port and not kept: such as `127.0.0.1:80` when
+ * `0.0.0.0:80` goes, or the other way round.
+ * @param open by their keys
+ * @param kept keys of those that stay
+ */
+export function takesOver(
+  { port }: BindAddress,
+  open: ReadonlyMap<string, { readonly port: number }>,
+  kept: ReadonlySet<string>,
+): boolean {
+  return port !== 0 && [...open].some(([key, other]) => other.port === port && !kept.has(key));
 }

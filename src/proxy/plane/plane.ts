@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { ServerChange, ServerSet } from '../../balance/server.ts';
 import type { Cancel, Clock } from '../../core/clock.ts';
@@ -25,9 +24,6 @@ interface Site {
   readonly frontend: LiveFrontend;
   readonly acceptor: Acceptor;
 }
-
-/** How long connections that wait may go on being accepted when the plane is to end, ms: more may come all the time. */
-const ACCEPT_WAITING_MS = 250;
 
 /** How long tunnels may take to close at the deadline, ms: a little longer than the relay takes at most. */
 const CLOSE_WITHIN_MS = 600;
@@ -336,8 +332,7 @@ export class Plane implements PlaneContext, DoorHost {
   async #drain(withinMs: number): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    await this.#acceptWaiting();
-    this.#doors.close();
+    await this.#doors.finish();
     for (const { acceptor } of this.#sites.values()) acceptor.drain(this.#closeSpread);
     await this.#emptied(withinMs);
     const cut = this.#cut(new VaneError('STOPPING', 'Vane is stopping'));
@@ -355,21 +350,6 @@ export class Plane implements PlaneContext, DoorHost {
     await Promise.race([this.#connections.allClosed(), late]);
     cancel();
     this.#timers.delete(cancel);
-  }
-
-  /**
-   * What waits to be accepted when a listener closes is reset. Each listener accepts one connection in a turn of the
-   * event loop (libuv), so that none waits any more once a whole turn has brought nothing.
-   */
-  async #acceptWaiting(): Promise<void> {
-    const until = this.clock.now() + ACCEPT_WAITING_MS;
-    let before: number;
-    do {
-      before = this.#doors.accepted;
-      // From one check phase to the one after the next: in between the sockets have been looked at.
-      await nextTurn();
-      await nextTurn();
-    } while (this.#doors.accepted > before && this.clock.now() < until);
   }
 
   /** Ends what is under way; returns how much it was. */

@@ -1,9 +1,9 @@
-import type { BindAddress } from '../../config/runtime/binds.ts';
 import type { GlobalConfig } from '../../config/runtime/global.ts';
 import type { Cancel } from '../../core/clock.ts';
 import { VaneError } from '../../core/errors.ts';
 import type { PlaneEnd } from './channel.ts';
-import { GivenSocket, Listener } from './listener.ts';
+import type { OpenListener } from './doors.ts';
+import { Listener } from './listener.ts';
 import type { FromPlane, ToPlane } from './messages.ts';
 
 /**
@@ -64,7 +64,8 @@ export interface WorkerChannelOptions {
  */
 export class WorkerChannel implements PlaneEnd {
   readonly #options: WorkerChannelOptions;
-  readonly #sockets = new Map<string, GivenSocket>();
+  /** What Node takes for a socket, by the key of its address. */
+  readonly #sockets = new Map<string, unknown>();
   #receiver: ((message: ToPlane) => void) | undefined;
   #hardStopAfter = 0;
   #draining = false;
@@ -100,11 +101,11 @@ export class WorkerChannel implements PlaneEnd {
   }
 
   /** Listens on the socket that was given for an address. */
-  readonly open = (bind: BindAddress, key: string, onError: (error: Error) => void): Promise<Listener> => {
-    const listenOn = this.#sockets.get(key);
+  readonly open: OpenListener = (bind, key, { onError }) => {
+    const handle = this.#sockets.get(key);
     this.#sockets.delete(key);
-    if (!listenOn) return Promise.reject(new VaneError('BIND_FAILED', 'no socket was given for it'));
-    return Listener.open(bind, { listenOn, onError });
+    if (!handle) return Promise.reject(new VaneError('BIND_FAILED', 'no socket was given for it'));
+    return Listener.take(bind, handle, onError);
   };
 
   #take(message: ToWorker, handle: unknown): void {
@@ -114,7 +115,7 @@ export class WorkerChannel implements PlaneEnd {
         this.#options.settings(message.settings);
         return;
       case 'socket':
-        this.#sockets.set(message.key, new GivenSocket(handle));
+        this.#sockets.set(message.key, handle);
         return;
       case 'retire':
         this.#receiver?.({ type: 'drain', withinMs: message.withinMs });

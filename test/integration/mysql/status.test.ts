@@ -109,7 +109,7 @@ test('an address that is taken is told, and nothing is left running', async () =
   await once(other, 'listening');
   await using running = vane('run', '-f', path);
   expect(await running.ended).toBe(1);
-  expect(running.output()).toContain(`mysql-vip main cannot listen on ${vip}: listen EADDRINUSE`);
+  expect(running.output()).toContain(`mysql-vip main cannot listen on ${vip}: bind EADDRINUSE`);
   other.close();
 });
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import type { ServerSet } from '../../../src/balance/server.ts';
 import type { BindAddress } from '../../../src/config/runtime/binds.ts';
-import type { BoundSocket } from '../../../src/control/bound-socket.ts';
+import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import { PlaneGroup } from '../../../src/control/plane-group.ts';
 import { VaneError } from '../../../src/core/errors.ts';
 import type { FromPlane, ToPlane } from '../../../src/proxy/plane/messages.ts';

@@ -1,4 +1,4 @@
-import type { BoundSocket } from '../../../src/control/bound-socket.ts';
+import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import type { WorkerProcess } from '../../../src/control/worker-process.ts';
 import type { PlaneCounters } from '../../../src/proxy/plane/counters.ts';
 import type { FromPlane, ToPlane } from '../../../src/proxy/plane/messages.ts';
