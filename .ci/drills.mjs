@@ -1,6 +1,6 @@
 // npm run drills: the drills of test/integration/drills, longer than in `npm test`, and a table of what they measured.
 // VANE_DRILL_SECONDS says how long each lasts, by default 60. `npm run drills sources` runs those that docs/drills.md
-// tells of, and writes it if all of them were run and none failed.
+// tells of, and writes it if all of them were run and none failed; so does `npm run drills mysql`, docs/mysql-drills.md.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,12 @@ const outcomes = join(folder, 'outcomes');
 process.exitCode = await run();
 printTable(readFigures());
 if (process.exitCode === 0) {
-  spawnSync(node, [join(ROOT, 'test/helpers/drill-page.ts'), outcomes], { cwd: ROOT, stdio: 'inherit' });
+  for (const [page, from] of [
+    ['drill-page.ts', outcomes],
+    ['mysql-drill-page.ts', figures],
+  ]) {
+    spawnSync(node, [join(ROOT, 'test/helpers', page), from], { cwd: ROOT, stdio: 'inherit' });
+  }
 }
 rmSync(folder, { recursive: true, force: true });
 
