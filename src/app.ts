@@ -24,7 +24,7 @@ import type { Resolver } from './discovery/resolution.ts';
 import { createDnsServer, type DnsServer } from './dns/server.ts';
 import { LocalChecks } from './health/local-checks.ts';
 import { Slots } from './health/slots.ts';
-import { forgetLeftovers } from './mysql/registrations.ts';
+import { forgetLeftovers } from './mysql/registrations/builtin-instances.ts';
 import { type VipListening, Vips } from './mysql/vips.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { AccessEntry } from './proxy/access-entry.ts';
@@ -294,9 +294,9 @@ export class App {
 
   /** They stop after frontends have: who is served there may need them. */
   async #startVips(): Promise<Vips> {
-    const { dataDir } = this.#config.global;
+    const { node, dataDir } = this.#config.global;
     const { log } = this.#options;
-    const vips = new Vips({ clock: this.#clock, log, registry: this.#registry, dataDir });
+    const vips = new Vips({ clock: this.#clock, log, node, registry: this.#registry, dataDir });
     await this.#lifecycle.start(vips);
     this.#vips = vips;
     return vips;

@@ -23,7 +23,7 @@ export function resolveConfig(user: UserConfig, context: ResolveContext): Runtim
     resolvers,
     frontends: resolveFrontends(user, global, context),
     backends: resolveBackends(user, registry, resolvers, context),
-    mysqlVips: resolveMysqlVips(user, global, context),
+    mysqlVips: resolveMysqlVips(user, global, resolvers, context),
   };
   checkBinds(config, context);
   checkTracks(user, config.backends, context);

@@ -2,7 +2,7 @@ import type { MysqlServerConfig, MysqlVipConfig } from '../config/runtime/mysql-
 import { isReplacement } from './failover/judgement.ts';
 import { isWritable, type ServerFacts, staleness } from './failover/server-facts.ts';
 import { type FailoverPolicy, masterOf, serverOf, type VipState } from './failover/vip-state.ts';
-import type { Entry, EntryState } from './registrations.ts';
+import type { Entry, EntryState } from './registrations/instances.ts';
 
 /**
  * What a VIP has in the registry: each server under its role, and each under the VIP's name, of which at most one

@@ -4,7 +4,8 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { messageOf, VaneError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Agreement } from './agreement/agreement.ts';
-import { registryKeys, type SharedRegistry } from './agreement/registry-keys.ts';
+import type { SharedRegistry } from './agreement/registry-keys.ts';
+import type { SharedKeys } from './agreement/shared-keys.ts';
 import { HoldGate } from './endpoint/hold-gate.ts';
 import { Orphans } from './endpoint/orphans.ts';
 import { Sessions } from './endpoint/sessions.ts';
@@ -12,23 +13,20 @@ import { countOrphans, newEndpointTotals, type Server, type Side, type Site } fr
 import { nextState } from './failover/next-state.ts';
 import { outcomeOf } from './failover/orders.ts';
 import { serverForReading } from './failover/reading-route.ts';
-import { restoredState, savedOf } from './failover/saved-state.ts';
+import { savedOf } from './failover/saved-state.ts';
 import { isWritable, type ProbeOutcome } from './failover/server-facts.ts';
 import type { Order } from './failover/standing.ts';
-import {
-  type FailoverPolicy,
-  newVipState,
-  type Observation,
-  serverOf,
-  type VipState,
-} from './failover/vip-state.ts';
+import { type FailoverPolicy, type Observation, serverOf, type VipState } from './failover/vip-state.ts';
+import { firstState } from './first-state.ts';
 import { ServerMonitor } from './monitor/server-monitor.ts';
 import { NodeAgents } from './node-agents.ts';
-import { Registrations, type VipRegistry } from './registrations.ts';
+import type { VipRegistry } from './registrations/builtin-instances.ts';
+import { Registrations } from './registrations/registrations.ts';
 import type { MysqlVipView, OrderAnswer } from './view.ts';
 import { vipAgreement } from './vip-agreement.ts';
 import { entriesOf, entryStates } from './vip-entries.ts';
 import { logOrphans, logUnblocked, logVipEvent } from './vip-log.ts';
+import { type VipPlaces, vipPlaces } from './vip-places.ts';
 import { policyOf, RELEASE_WITHIN_MS } from './vip-policy.ts';
 import { type PromotedVip, until, VipPromotions } from './vip-promotions.ts';
 import { VipTally } from './vip-tally.ts';
@@ -41,6 +39,8 @@ export interface VipOptions {
   readonly log: Log;
   /** Undefined: there is none in this process. */
   readonly registry: (VipRegistry & SharedRegistry) | undefined;
+  /** The name of this node. */
+  readonly node: string;
   /** Undefined: nothing outlives a restart. */
   readonly file: VipsFile | undefined;
 }
@@ -58,6 +58,7 @@ export class Vip implements Site {
   readonly #log: Log;
   readonly #sessions: Sessions;
   readonly #tally: VipTally;
+  readonly #places: VipPlaces;
   readonly #registrations: Registrations | undefined;
   readonly #servers: ReadonlyMap<string, Server>;
   readonly #heard = new Map<string, number>();
@@ -75,7 +76,7 @@ export class Vip implements Site {
   #withdrawing: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor({ config, clock, log, registry, file }: VipOptions) {
+  constructor({ config, clock, log, registry, node, file }: VipOptions) {
     this.name = config.name;
     this.clock = clock;
     this.#log = log;
@@ -87,15 +88,19 @@ export class Vip implements Site {
     this.#tally = new VipTally(clock);
     this.#file = file;
     this.#wallOffset = clock.wall() - clock.now();
-    this.#state = this.#firstState();
+    const saved = file?.find(config.name);
+    this.#state = firstState(config, saved, { now: clock.now(), wallOffset: this.#wallOffset, log });
     const entries = entriesOf(config, this.#state);
-    this.#registrations = registry && new Registrations({ registry, clock, log, vip: config.name, entries });
+    this.#places = vipPlaces(config, { clock, log, node, registry });
+    const { instances, keys } = this.#places;
+    this.#registrations =
+      instances && new Registrations({ instances, clock, log, vip: config.name, entries });
     this.#agents =
       registry &&
       new NodeAgents(registry.catalog, config.servers, (server, isLost) =>
         this.#observe({ kind: 'agent', server, isLost }),
       );
-    this.#agreement = registry?.cluster && this.#agreementIn(registry);
+    this.#agreement = keys && this.#agreementIn(keys, node);
     this.#promotions = config.promote && new VipPromotions(this.#promotedVip(), config.promote);
   }
 
@@ -308,28 +313,13 @@ export class Vip implements Site {
     };
   }
 
-  #agreementIn(registry: SharedRegistry): Agreement {
+  #agreementIn(keys: SharedKeys, node: string): Agreement {
     return vipAgreement({
-      keys: registryKeys(registry, `mysql-vip ${this.name}`),
-      ...{ clock: this.clock, log: this.#log, vip: this.name, node: registry.catalog.self },
+      ...{ keys, clock: this.clock, log: this.#log, vip: this.name, node },
       ...{ servers: this.#config.servers, wallOffset: this.#wallOffset },
       state: () => this.#state,
       observe: (observation) => this.#observe(observation),
     });
-  }
-
-  #firstState(): VipState {
-    const { servers } = this.#config;
-    const now = this.clock.now();
-    const saved = this.#file?.find(this.name);
-    const restored = saved && restoredState(saved, servers, now, this.#wallOffset);
-    if (saved && !restored) {
-      this.#log.info(
-        { vip: this.name },
-        `mysql-vip ${this.name} has other servers than before, and begins anew`,
-      );
-    }
-    return restored ?? newVipState(servers, now);
   }
 
   #save(): void {
@@ -367,6 +357,7 @@ export class Vip implements Site {
     await this.#promotions?.settled();
     await this.#agreement?.stop();
     await this.#registrations?.stop();
+    this.#places.close();
     await this.#file?.written();
   }
 

@@ -13,7 +13,7 @@ import { proxyExpected } from '../proxy/tcp/expect-proxy.ts';
 import type { SharedRegistry } from './agreement/registry-keys.ts';
 import type { Side } from './endpoint/site.ts';
 import type { Order } from './failover/standing.ts';
-import type { VipRegistry } from './registrations.ts';
+import type { VipRegistry } from './registrations/builtin-instances.ts';
 import type { MysqlVipView, OrderAnswer } from './view.ts';
 import { Vip } from './vip.ts';
 import { VipsFile } from './vips-file.ts';
@@ -23,6 +23,8 @@ export interface VipsOptions {
   readonly log: Log;
   /** Undefined: there is none in this process. */
   readonly registry: (VipRegistry & SharedRegistry) | undefined;
+  /** The name of this node. */
+  readonly node: string;
   /** Where to keep what has to be known after a restart; undefined: nowhere. */
   readonly dataDir?: string | undefined;
 }
@@ -184,8 +186,11 @@ export class Vips implements Part {
 
 /** Whether the second can be taken by what runs the first. */
 function isSameVip(one: MysqlVipConfig, other: MysqlVipConfig): boolean {
-  const kept = ({ servers, service, monitor: { user, password }, failover: { mode } }: MysqlVipConfig) => ({
-    ...{ servers, service, user, password, mode },
-  });
+  const kept = (vip: MysqlVipConfig) => {
+    const { servers, service, monitor, failover, registry } = vip;
+    const { user, password } = monitor;
+    const { services, lock } = registry;
+    return { servers, service, user, password, mode: failover.mode, services, lock };
+  };
   return isDeepStrictEqual(kept(one), kept(other));
 }

@@ -22,16 +22,17 @@ export interface AppUnderTest {
 }
 
 const GLOBAL = 'node: lb-1, stats: { bind: "127.0.0.1:0" }, hard-stop-after: 2s, close-spread-time: 20ms';
-const REGISTRY = 'registry: { http: "127.0.0.1:0", dns: "127.0.0.1:0" }';
+const registryAt = (port: number) => `registry: { http: "127.0.0.1:${port}", dns: "127.0.0.1:0" }`;
 
 /**
  * @param text the sections of a configuration but for `global` and `registry`, which are the test's
  * @param dataDir where the registry keeps its file; without it, it has none
+ * @param port of the registry's API; 0: any
  */
-export async function startApp(text: string, dataDir?: string): Promise<AppUnderTest> {
+export async function startApp(text: string, dataDir?: string, port = 0): Promise<AppUnderTest> {
   const global = dataDir === undefined ? GLOBAL : `${GLOBAL}, data-dir: ${JSON.stringify(dataDir)}`;
   const read = (sections: string) =>
-    parseConfig([{ file: 'vane.yaml', text: `global: { ${global} }\n${REGISTRY}\n${sections}` }], {
+    parseConfig([{ file: 'vane.yaml', text: `global: { ${global} }\n${registryAt(port)}\n${sections}` }], {
       env: {},
       hostname: 'lb-1',
       cwd: '/',

@@ -8,6 +8,15 @@ import { freeAddresses } from './free-port.ts';
 import { APP } from './mariadb.ts';
 import { type Program, startProgram } from './program.ts';
 
+interface Sections {
+  /** Settings of the registry, such as `store: …`. */
+  readonly registry: string;
+  /** More sections. */
+  readonly sections: string;
+  /** Settings of the `mysql-vip`, a line each. */
+  readonly vip: string;
+}
+
 /** One `vane run` of several with the same `mysql-vip`. */
 export class MysqlNode {
   readonly name: string;
@@ -18,33 +27,30 @@ export class MysqlNode {
   readonly #file: string;
   #program: Program | undefined;
 
-  private constructor(name: string, addresses: readonly string[], registry: string, section: string) {
-    const [vip = '', stats = '', http = ''] = addresses;
+  private constructor(name: string, addresses: readonly string[], { registry, sections, vip }: Sections) {
+    const [bind = '', stats = '', http = ''] = addresses;
     this.name = name;
     this.#stats = stats;
     this.#http = http;
-    this.#port = portOf(vip);
+    this.#port = portOf(bind);
     this.#file = join(this.#folder, 'vane.yaml');
     writeFileSync(
       this.#file,
       `
 global: { node: ${name}, workers: 0, log: { level: info }, stats: { bind: "${stats}" }, hard-stop-after: 2s }
 registry: { http: "${http}", dns: off, ${registry} }
+${sections}
 mysql-vip:
   main:
-    bind: "${vip}"
-    ${section.trim().replaceAll('\n', '\n    ')}
+    bind: "${bind}"
+    ${vip.trim().replaceAll('\n', '\n    ')}
 `,
     );
   }
 
-  /**
-   * Ready when it resolves.
-   * @param registry settings of the registry, such as `store: …`
-   * @param section settings of the `mysql-vip`, a line each
-   */
-  static async start(name: string, registry: string, section: string): Promise<MysqlNode> {
-    const node = new MysqlNode(name, await freeAddresses(3), registry, section);
+  /** Ready when it resolves. */
+  static async start(name: string, sections: Sections): Promise<MysqlNode> {
+    const node = new MysqlNode(name, await freeAddresses(3), sections);
     await node.start();
     return node;
   }
@@ -68,7 +74,7 @@ mysql-vip:
     await eventually(async () => {
       const ready = await fetch(`http://${this.#stats}/readyz`).catch(() => undefined);
       if (!ready?.ok) throw new Error(`${this.name} is not ready: ${this.output()}`);
-    }, 30_000);
+    }, 60_000);
   }
 
   signal(name: NodeJS.Signals): void {

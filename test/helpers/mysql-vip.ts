@@ -51,7 +51,7 @@ export function vipConfig(
     monitor: { ...MONITOR, interval: 500, timeout: 1_000, fall: 3, rise: 2 },
     failover: { mode: 'degrade', unreachableWait: 3_000, maxStale: 3_600_000 },
     promote: undefined,
-    registry: { agentLoss: 'failover', agentGrace: 2_000 },
+    registry: { services: undefined, lock: undefined, agentLoss: 'failover', agentGrace: 2_000 },
     failback: { policy: 'manual', stable: 1_000 },
     hold: { time: 8_000, max: 1_000 },
     drain: 2_000,
@@ -67,7 +67,7 @@ export async function startVip(
   { registry, ...more }: Partial<Pick<VipsOptions, 'dataDir' | 'registry'>> = {},
 ): Promise<VipUnderTest> {
   const { log, lines } = recordedLog();
-  const vips = new Vips({ clock: systemClock, log, registry, ...more });
+  const vips = new Vips({ clock: systemClock, log, registry, node: 'lb-1', ...more });
   let config = vipConfig(pair, changes);
   const take = async () => (await vips.open([config])).take();
   await vips.start();

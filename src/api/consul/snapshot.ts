@@ -1,5 +1,5 @@
 import { asVaneError, VaneError } from '../../core/errors.ts';
-import { isVipInstance } from '../../mysql/registrations.ts';
+import { isVipInstance } from '../../mysql/registrations/builtin-instances.ts';
 import { snapshotOf } from '../../registry/snapshot-rows.ts';
 import { LARGEST_ARCHIVE, readSnapshot, type Snapshot, writeSnapshot } from '../snapshot/archive.ts';
 import { type Answer, empty } from './answer.ts';

@@ -1,6 +1,8 @@
+import { didYouMean } from '../nearest.ts';
 import type { Path } from '../problem.ts';
 import type { GlobalConfig } from '../runtime/global.ts';
 import type { MysqlPromoteConfig, MysqlServerConfig, MysqlVipConfig } from '../runtime/mysql-vips.ts';
+import type { ConsulConfig, ResolversConfig } from '../runtime/resolvers.ts';
 import type { UserConfig, UserMysqlVip } from '../schema/user-config.ts';
 import { type ResolveContext, requireKey } from './context.ts';
 import { resolveSendProxy } from './send-proxy.ts';
@@ -8,6 +10,7 @@ import { resolveSendProxy } from './send-proxy.ts';
 export function resolveMysqlVips(
   user: UserConfig,
   { maxconn }: GlobalConfig,
+  resolvers: readonly ResolversConfig[],
   context: ResolveContext,
 ): readonly MysqlVipConfig[] {
   const services = new Map<string, string>();
@@ -45,6 +48,8 @@ export function resolveMysqlVips(
         maxStale: vip.failover?.['max-stale'] ?? 3_600_000,
       },
       registry: {
+        services: consulOf(vip, 'services', resolvers, path, context),
+        lock: consulOf(vip, 'lock', resolvers, path, context),
         agentLoss: vip.registry?.['agent-loss'] ?? 'failover',
         agentGrace: vip.registry?.['agent-grace'] ?? 2_000,
       },
@@ -59,6 +64,26 @@ export function resolveMysqlVips(
       maxconn: vip.maxconn ?? maxconn,
     };
   });
+}
+
+function consulOf(
+  vip: UserMysqlVip,
+  key: 'services' | 'lock',
+  resolvers: readonly ResolversConfig[],
+  path: Path,
+  context: ResolveContext,
+): ConsulConfig | undefined {
+  const id = vip.registry?.[key];
+  if (id === undefined || id === 'builtin') return undefined;
+  const found = resolvers.find((one) => one.id === id);
+  if (found?.kind === 'consul') return found;
+  const consuls = resolvers.filter(({ kind }) => kind === 'consul').map((one) => one.id);
+  const message = found
+    ? `${id} asks nameservers, which take no registrations: name a section with the key consul`
+    : `expected builtin or a resolvers section with the key consul, found ${JSON.stringify(id)}`;
+  const at = [...path, 'registry', key] as const;
+  context.report({ path: at, at: 'value', message, suggestion: didYouMean(id, ['builtin', ...consuls]) });
+  return undefined;
 }
 
 function resolvePromote(

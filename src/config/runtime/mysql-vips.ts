@@ -1,4 +1,5 @@
 import type { ClientBind } from './binds.ts';
+import type { ConsulConfig } from './resolvers.ts';
 import type { SendProxy } from './servers.ts';
 
 /** An endpoint that leads to the MySQL master. Durations are ms. */
@@ -25,6 +26,10 @@ export interface MysqlVipConfig {
     readonly maxStale: number;
   };
   readonly registry: {
+    /** The Consul that shows its instances; undefined: the built-in registry does. */
+    readonly services: ConsulConfig | undefined;
+    /** The Consul in which several Vanes agree; undefined: they do in the built-in registry, if they share one. */
+    readonly lock: ConsulConfig | undefined;
     /** What it means that the registry has lost the agent of the master's node. */
     readonly agentLoss: 'failover' | 'confirm' | 'ignore';
     /** For how long it must have. */

@@ -67,6 +67,18 @@ const failback = z.strictObject({
 });
 
 const registry = z.strictObject({
+  services: z
+    .string()
+    .optional()
+    .describe(
+      'A resolvers section with the key consul: the agent there shows the four instances. Default: builtin, the registry of this process.',
+    ),
+  lock: z
+    .string()
+    .optional()
+    .describe(
+      'A resolvers section with the key consul: Vanes agree there on where to lead. Default: builtin, if its store is shared.',
+    ),
   'agent-loss': z
     .enum(['failover', 'confirm', 'ignore'])
     .optional()

@@ -17,12 +17,23 @@ const LONGEST_REFUSAL = 200;
 export interface ConsulAnswer {
   /** Who has answered. */
   readonly url: string;
+  /** 200, or 404 where that is an answer. */
+  readonly status: number;
   readonly index: number | undefined;
   /** False: whoever answered knows of no leader, and may be behind. */
   readonly knownLeader: boolean;
   /** The token may not see all of it. Consul says so only to whoever sends one. */
   readonly filtered: boolean;
   readonly body: Buffer;
+}
+
+interface Question {
+  readonly method: 'GET' | 'PUT';
+  /** From `/v1/` on, encoded. */
+  readonly path: string;
+  readonly body?: string | Uint8Array;
+  /** That there is nothing of that name is an answer. */
+  readonly mayLack?: boolean;
 }
 
 /** Asking has failed. */
@@ -74,14 +85,21 @@ export class ConsulHttpApi {
    * @param within ms until the answer is there in full, from when there is a connection for it; then that is cut
    * Rejects with an {@link AskFailure} for everything but a 200, and with its reason once the signal aborts.
    */
-  async get(path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
-    const { url } = this;
-    try {
-      return await this.#get(url, path, within, signal);
-    } catch (error) {
-      if (!signal.aborted) this.leave(url);
-      throw error;
-    }
+  get(path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    return this.#ask({ method: 'GET', path }, within, signal);
+  }
+
+  /** Like {@link get}, where a 404 is an answer, too: there is nothing of that name. */
+  find(path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    return this.#ask({ method: 'GET', path, mayLack: true }, within, signal);
+  }
+
+  /**
+   * Like {@link find}, with something to be done. Where it rejects, it may have been done or not; and it may be done a
+   * second time, on a connection that was closed meanwhile.
+   */
+  put(path: string, body: string | Uint8Array, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    return this.#ask({ method: 'PUT', path, body, mayLack: true }, within, signal);
   }
 
   /** Has the next address asked from now on, unless another has left this one already. */
@@ -96,7 +114,17 @@ export class ConsulHttpApi {
     this.#https.destroy();
   }
 
-  async #get(url: string, path: string, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+  async #ask(question: Question, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    const { url } = this;
+    try {
+      return await this.#askAt(url, question, within, signal);
+    } catch (error) {
+      if (!signal.aborted) this.leave(url);
+      throw error;
+    }
+  }
+
+  async #askAt(url: string, question: Question, within: number, signal: AbortSignal): Promise<ConsulAnswer> {
     const late = new AbortController();
     let cancel: Cancel = () => {};
     // Where there are more watches than connections each has its turn, and nobody there is late meanwhile.
@@ -106,12 +134,13 @@ export class ConsulHttpApi {
     };
     const ends = AbortSignal.any([signal, late.signal, this.#closing.signal]);
     try {
-      const answer = await this.#answer(url, path, ends, begin, true);
+      const answer = await this.#answer(url, question, ends, begin, true);
       const body = await bodyOf(answer, url);
-      if (answer.statusCode !== 200) throw refusal(url, answer, body);
+      const { statusCode: status = 0 } = answer;
+      if (status !== 200 && !(status === 404 && question.mayLack)) throw refusal(url, answer, body);
       const { 'x-consul-index': index, 'x-consul-knownleader': leader } = answer.headers;
       const filtered = answer.headers['x-consul-results-filtered-by-acls'] === 'true';
-      return { url, index: numberOf(index), knownLeader: leader !== 'false', filtered, body };
+      return { url, status, index: numberOf(index), knownLeader: leader !== 'false', filtered, body };
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AskFailure) throw error;
@@ -129,7 +158,7 @@ export class ConsulHttpApi {
   /** @param begin called once it has a connection, or the attempt to make one */
   async #answer(
     url: string,
-    path: string,
+    question: Question,
     signal: AbortSignal,
     begin: () => void,
     kept: boolean,
@@ -137,7 +166,9 @@ export class ConsulHttpApi {
     const { token, ca } = this.#config;
     const secure = url.startsWith('https:');
     const agent = secure ? this.#https : this.#http;
+    const { method, path, body } = question;
     const request = (secure ? httpsRequest : http.request)(url + path, {
+      method,
       headers: { Accept: 'application/json', ...(token === undefined ? {} : { 'X-Consul-Token': token }) },
       agent: kept ? agent : false,
       signal,
@@ -147,7 +178,7 @@ export class ConsulHttpApi {
     request.on('error', () => {});
     request.once('socket', begin);
     const answered = once(request, 'response');
-    request.end();
+    request.end(body);
     try {
       const [answer]: IncomingMessage[] = await answered;
       if (answer) return answer;
@@ -155,7 +186,7 @@ export class ConsulHttpApi {
     } catch (error) {
       // A kept connection that was closed meanwhile says nothing about whoever is there.
       if (kept && request.reusedSocket && !signal.aborted)
-        return this.#answer(url, path, signal, begin, false);
+        return this.#answer(url, question, signal, begin, false);
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Lead } from '../failover/vip-state.ts';
 import { type Agreed, nextAgreed, type Opinion, parseAgreed } from './agreed.ts';
-import type { SharedKeys } from './shared-keys.ts';
+import type { SharedEntry, SharedKeys } from './shared-keys.ts';
 
 export interface AgreementOptions {
   readonly keys: SharedKeys;
@@ -43,11 +43,12 @@ export class Agreement {
   /** Clock ms at which what is shared was last known to be reached. */
   #reachedAt = 0;
   #lead: Lead | undefined;
-  /** The index of what was last told of. */
-  #toldAt = 0;
+  /** What was last told of: a store that was lost may count its indexes anew. */
+  #told: SharedEntry | undefined;
   #wasAble = false;
   #running: Promise<void> | undefined;
   #claiming: Promise<void> | undefined;
+  #isTroubled = false;
   /** What is decided may have changed since it was looked at to be written. */
   #isBehind = false;
 
@@ -94,6 +95,7 @@ export class Agreement {
     while (!signal.aborted) {
       try {
         await this.#round();
+        this.#isTroubled = false;
       } catch (error) {
         this.#warn(error);
       }
@@ -139,8 +141,8 @@ export class Agreement {
       if (lead === 'nobody') this.#tryToAcquire();
     }
     const entry = keys.entry(this.#key);
-    if (entry && entry.modifyIndex !== this.#toldAt) {
-      this.#toldAt = entry.modifyIndex;
+    if (entry && entry !== this.#told) {
+      this.#told = entry;
       const agreed = parseAgreed(entry.value);
       if (agreed?.servers === servers) onAgreed(agreed);
     }
@@ -189,8 +191,11 @@ export class Agreement {
     return new TextEncoder().encode(this.#options.node);
   }
 
+  /** Told once, until there has been a good round again. */
   #warn(error: unknown): void {
     const { log, vip } = this.#options;
+    if (this.#isTroubled) return;
+    this.#isTroubled = true;
     log.warn({ vip, error: messageOf(error) }, `mysql-vip ${vip} cannot agree with others on where it leads`);
   }
 }

@@ -2,7 +2,7 @@ import type { Cancel } from '../../core/clock.ts';
 
 /** Keys, and sessions that hold them, in what several Vanes share: what Consul has under these names. */
 export interface SharedKeys {
-  /** As last heard of; undefined: there is no such key. */
+  /** As last heard of, the same object until it is written again; undefined: there is no such key. */
   entry(key: string): SharedEntry | undefined;
   /** Calls back after every change of a key. */
   watch(key: string, onChange: () => void): Cancel;

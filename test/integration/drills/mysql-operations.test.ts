@@ -67,7 +67,7 @@ needs('mariadbd', 'mariadb-server').describe('a MySQL VIP that is operated, and 
         '≤ 1000',
       );
       figure(DRILL, 'switchover: to new target, ms, worst', Math.round(Math.max(...moved)));
-      figure(DRILL, 'switchover: gap in writing, ms, worst', Math.round(Math.max(...gaps)));
+      figure(DRILL, 'switchover: gap in writing, ms, worst', Math.round(Math.max(...gaps)), '≤ 1000');
       figure(DRILL, 'switchover: statements that failed on idle pooled sessions', failed, '0');
       figure(DRILL, 'switchover: acknowledged writes that are missing', lost, '0');
       expect(failed + lost).toBe(0);
@@ -99,6 +99,7 @@ needs('mariadbd', 'mariadb-server').describe('a MySQL VIP that is operated, and 
       DRILL,
       'link to the master cut: gap in reading, ms',
       Math.round(load.longestGap('read', cutAt - 100)),
+      '≤ 6000',
     );
     expect(vip.view()).toMatchObject({ phase: 'DEGRADED', target: 'db2', demoted: undefined });
     const [row] = await pair.slave.sql('SELECT @@read_only AS ro');

@@ -1,5 +1,6 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { startApp } from '../../helpers/app.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { type MariadbPair, mariadbPair } from '../../helpers/mariadb.ts';
 import { MysqlNode } from '../../helpers/mysql-node.ts';
@@ -22,16 +23,23 @@ needs('redis-server', 'redis-server').describe('several Vanes with one mysql-vip
     await redis.ask((client) => client.flushall());
   });
 
-  const node = (name: string) =>
-    MysqlNode.start(
-      name,
-      `store: "redis://127.0.0.1:${redis.port}", redis: { lease: 3s }`,
-      `servers:
+  const vip = () => `servers:
   db1: { address: "${pair.master.address}", role: master }
   db2: { address: "${pair.slave.address}", role: slave }
 monitor: { user: vipmon, password: mon, interval: 500ms }
-failback: { policy: automatic }`,
-    );
+failback: { policy: automatic }`;
+  const node = (name: string) =>
+    MysqlNode.start(name, {
+      registry: `store: "redis://127.0.0.1:${redis.port}", redis: { lease: 3s }`,
+      sections: '',
+      vip: vip(),
+    });
+  const nodeWith = (consul: string, name: string) =>
+    MysqlNode.start(name, {
+      registry: '',
+      sections: `resolvers: { corp: { consul: "${consul}" } }`,
+      vip: `${vip()}\nregistry: { services: corp, lock: corp }`,
+    });
 
   /** Waits until all lead there, with the same epoch, which is told. */
   const allLeadTo = (target: string, nodes: readonly MysqlNode[], withinMs = 20_000) =>
@@ -50,10 +58,8 @@ failback: { policy: automatic }`,
     return rows[0]?.id;
   };
 
-  test('move together to the slave and back, in the same epochs, none of which has two targets', async () => {
-    await using one = await node('lb-1');
-    await using other = await node('lb-2');
-    const both = [one, other];
+  /** Takes the master away, and gives it back. */
+  const moveTogether = async (both: readonly [MysqlNode, MysqlNode]) => {
     expect(await allLeadTo('db1', both)).toBe(1);
     expect((await leads(both)).sort()).toEqual(['other', 'self']);
 
@@ -80,7 +86,45 @@ failback: { policy: automatic }`,
       [2, 'db2'],
       [3, 'db1'],
     ]);
+  };
+
+  test('move together to the slave and back, in the same epochs, none of which has two targets', async () => {
+    await using one = await node('lb-1');
+    await using other = await node('lb-2');
+    await moveTogether([one, other]);
   }, 60_000);
+
+  test('do so by a Consul, too, whose agent shows their instances, and is told again when it has forgotten them', async () => {
+    // Vane's own API is Consul's.
+    let consul = await startApp('', undefined);
+    const { registry } = consul;
+    await using one = await nodeWith(registry, 'lb-1');
+    await using other = await nodeWith(registry, 'lb-2');
+    const passing = async () => {
+      const answer = await fetch(`${registry}/v1/health/state/passing`);
+      const checks = (await answer.json()) as { ServiceID: string }[];
+      return checks.map(({ ServiceID }) => ServiceID).filter((id) => id.startsWith('mysql-'));
+    };
+    const NORMAL = ['lb-1', 'lb-2'].flatMap((lb) =>
+      ['mysql-master@db1', 'mysql-slave@db2', 'mysql-vip@db1'].map((id) => `${id}@${lb}`),
+    );
+    await eventually(async () => expect((await passing()).sort()).toEqual(NORMAL.sort()));
+    await moveTogether([one, other]);
+    await eventually(async () => expect((await passing()).sort()).toEqual(NORMAL.sort()));
+    // Nobody else registers them, and what is not renewed does not pass for long.
+    const answer = await fetch(`${registry}/v1/agent/checks`);
+    const checks = Object.values((await answer.json()) as Record<string, { Type: string }>);
+    expect(checks.filter(({ Type }) => Type === 'ttl')).toHaveLength(8);
+    expect((await (await fetch(`${one.http}/v1/agent/services`)).json()) as object).toEqual({});
+
+    const { port } = new URL(registry);
+    await consul.app.stop();
+    consul = await startApp('', undefined, Number(port));
+    await using _ = consul;
+    await eventually(async () => expect((await passing()).sort()).toEqual(NORMAL.sort()), 30_000);
+    // What had been agreed on is gone with it.
+    await eventually(async () => expect(await allLeadTo('db1', [one, other])).toBe(4), 30_000);
+  }, 120_000);
 
   test('an operator speaks to the one that decides, and the others follow it', async () => {
     await using one = await node('lb-1');

@@ -39,7 +39,7 @@ describe('mysql-vip', () => {
         servers: [{ id: 'db1', role: 'master', host: '10.0.0.1', port: 3306 }],
         monitor: { user: 'mon', password: '', interval: 1_000, timeout: 1_000, fall: 3, rise: 2 },
         failover: { mode: 'degrade', unreachableWait: 5_000, maxStale: 3_600_000 },
-        registry: { agentLoss: 'failover', agentGrace: 2_000 },
+        registry: { services: undefined, lock: undefined, agentLoss: 'failover', agentGrace: 2_000 },
         promote: undefined,
         failback: { policy: 'after-stable', stable: 60_000 },
         hold: { time: 8_000, max: 1_000 },
@@ -89,6 +89,23 @@ describe('mysql-vip', () => {
     ],
   ])('does not promote %s', (_, more, expected) => {
     expect(problems(section({ more }))).toEqual(expected);
+  });
+
+  test('shows its instances and agrees in a Consul that has a section of its own', () => {
+    const resolvers = 'resolvers: { corp: { consul: "http://10.0.0.5:8500", token: secret } }\n';
+    const { mysqlVips } = load(resolvers + section({ more: 'registry: { services: corp, lock: corp }' }));
+    const corp = { kind: 'consul', id: 'corp', urls: ['http://10.0.0.5:8500'], token: 'secret' };
+    expect(mysqlVips[0]?.registry).toMatchObject({ services: corp, lock: corp });
+    const more = 'registry: { services: builtin, lock: builtin }';
+    expect(load(section({ more })).mysqlVips[0]?.registry).toMatchObject({ services: undefined });
+  });
+
+  test('agrees in no section that there is not, or that asks nameservers', () => {
+    const resolvers = 'resolvers: { dns: { nameserver: { one: "10.0.0.2" } } }\n';
+    expect(problems(resolvers + section({ more: 'registry: { services: dns, lock: crop }' }))).toEqual([
+      'mysql-vip.main.registry.services: dns asks nameservers, which take no registrations: name a section with the key consul',
+      'mysql-vip.main.registry.lock: expected builtin or a resolvers section with the key consul, found "crop"',
+    ]);
   });
 
   test('takes a localhost, and several addresses for each of its two endpoints', () => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { VaneError } from '../../../src/core/errors.ts';
 import { newVipState } from '../../../src/mysql/failover/vip-state.ts';
-import { type EntryState, forgetLeftovers, Registrations } from '../../../src/mysql/registrations.ts';
+import { BuiltinInstances, forgetLeftovers } from '../../../src/mysql/registrations/builtin-instances.ts';
+import type { EntryState } from '../../../src/mysql/registrations/instances.ts';
+import { Registrations } from '../../../src/mysql/registrations/registrations.ts';
 import { entriesOf } from '../../../src/mysql/vip-entries.ts';
 import type { CheckStatus } from '../../../src/registry/model.ts';
 import { FakeClock, settle } from '../../helpers/fake-clock.ts';
@@ -20,16 +22,19 @@ async function setUp() {
   const failing = new Set<string>();
   const { log, lines } = recordedLog();
   const registrations = new Registrations({
-    registry: {
-      catalog,
-      registerService: (request, cause) => registry.registerService(request, cause),
-      deregisterService: (id, cause) => registry.deregisterService(id, cause),
-      reportCheck: async (id, status, output, cause) => {
-        if (failing.has(id)) throw new VaneError('STORE_FAILED', 'no room');
-        await registry.reportCheck(id, status, output, cause);
-        told.push(`${id.replace('service:', '')} ${status}`);
+    instances: new BuiltinInstances(
+      {
+        catalog,
+        registerService: (request, cause) => registry.registerService(request, cause),
+        deregisterService: (id, cause) => registry.deregisterService(id, cause),
+        reportCheck: async (id, status, output, cause) => {
+          if (failing.has(id)) throw new VaneError('STORE_FAILED', 'no room');
+          await registry.reportCheck(id, status, output, cause);
+          told.push(`${id.replace('service:', '')} ${status}`);
+        },
       },
-    },
+      'main',
+    ),
     clock,
     log,
     vip: 'main',

@@ -1,40 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, sleep } from '../core/clock.ts';
-import { asVaneError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import type { RegistryCommands } from '../registry/commands.ts';
-import type { Cause, CheckStatus } from '../registry/model.ts';
-import type { CatalogReader } from '../registry/reader.ts';
-
-export type VipRegistry = Pick<RegistryCommands, 'registerService' | 'deregisterService' | 'reportCheck'> & {
-  readonly catalog: CatalogReader;
-};
-
-/** One instance as it is to stand in the registry. */
-export interface Entry {
-  readonly id: string;
-  readonly service: string;
-  readonly tags: readonly string[];
-  readonly address: string;
-  readonly port: number;
-}
-
-/** What an instance is to show. */
-export interface EntryState {
-  readonly status: CheckStatus;
-  readonly output: string;
-}
+import { type Clock, sleep } from '../../core/clock.ts';
+import { asVaneError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { CheckStatus } from '../../registry/model.ts';
+import type { Entry, EntryState, Instances } from './instances.ts';
 
 export interface RegistrationsOptions {
-  readonly registry: VipRegistry;
+  readonly instances: Instances;
   readonly clock: Clock;
   readonly log: Log;
   readonly vip: string;
   readonly entries: readonly Entry[];
 }
 
-/** Marks what a VIP has registered, so that what a crash left behind can be told from what others registered. */
-const META_KEY = 'vane-mysql-vip';
 /** What could not be committed is tried again after so long, ms. */
 const RETRY_MS = 1_000;
 
@@ -44,7 +22,6 @@ const RETRY_MS = 1_000;
  */
 export class Registrations {
   readonly #options: RegistrationsOptions;
-  readonly #cause: Cause;
   /** Committed as such. */
   readonly #told = new Map<string, CheckStatus>();
   /** To be deregistered. */
@@ -58,7 +35,6 @@ export class Registrations {
   constructor(options: RegistrationsOptions) {
     this.#options = options;
     this.#entries = options.entries;
-    this.#cause = { by: `mysql-vip ${options.vip}`, what: 'failover' };
   }
 
   /** Says what is to be shown from now on, by id of the entry; those not named are to be critical. Registers all. */
@@ -96,24 +72,30 @@ export class Registrations {
   async stop(): Promise<void> {
     this.#stop.abort(new Error('stopped'));
     await this.settled();
-    const { registry, log, vip } = this.#options;
+    const { instances, log, vip } = this.#options;
     for (const id of [...this.#gone, ...this.#entries.map((entry) => entry.id)]) {
       try {
-        await registry.deregisterService(id, { ...this.#cause, what: 'stop' });
+        await instances.deregister(id);
       } catch (error) {
         log.warn({ vip, id, error: asVaneError(error).message }, 'mysql-vip: cannot be deregistered');
+        // Nor could the others, and each would take its time to fail.
+        return;
       }
     }
   }
 
   async #work(): Promise<void> {
     const { clock, log, vip } = this.#options;
+    let isTold = false;
     while (!this.#isDone()) {
       try {
         await this.#step();
+        isTold = false;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        log.error({ vip, error: asVaneError(error).message }, 'mysql-vip: registry does not take the change');
+        const why = asVaneError(error).message;
+        if (!isTold) log.error({ vip, error: why }, 'mysql-vip: registry does not take the change');
+        isTold = true;
         await sleep(clock, RETRY_MS, this.#stop.signal).catch(() => {});
       }
       if (this.#stop.signal.aborted) return;
@@ -122,54 +104,26 @@ export class Registrations {
 
   /** One change: those that take something out come first. */
   async #step(): Promise<void> {
-    const { registry, log, vip } = this.#options;
+    const { instances, log, vip } = this.#options;
     const entries = this.#entries;
     for (const id of this.#gone) {
-      await registry.deregisterService(id, this.#cause);
+      await instances.deregister(id);
       this.#gone.delete(id);
     }
     const unknown = entries.find(({ id }) => !this.#told.has(id));
     if (unknown) {
-      await this.#register(unknown);
+      await instances.register(unknown);
+      this.#told.set(unknown.id, 'critical');
       return;
     }
     const changes = entries.filter(({ id }) => this.#told.get(id) !== this.#wantedOf(id).status);
     const next = changes.find(({ id }) => this.#wantedOf(id).status !== 'passing') ?? changes[0];
     if (!next) return;
-    const { status, output } = this.#wantedOf(next.id);
-    try {
-      await registry.reportCheck(checkId(next.id), status, output, this.#cause);
-    } catch (error) {
-      // Somebody has deregistered it: then it stays away.
-      if (asVaneError(error).code !== 'REGISTRY_NOT_FOUND') throw error;
+    const state = this.#wantedOf(next.id);
+    // Then it stays away.
+    if (!(await instances.report(next.id, state)))
       log.warn({ vip, id: next.id }, 'mysql-vip: instance was deregistered by somebody else');
-    }
-    this.#told.set(next.id, status);
-  }
-
-  /** Whatever it was before, it is critical until it is told otherwise. */
-  async #register({ tags, ...entry }: Entry): Promise<void> {
-    const { registry, vip } = this.#options;
-    const service = {
-      ...entry,
-      tags,
-      taggedAddresses: null,
-      meta: { [META_KEY]: vip },
-      weights: { passing: 1, warning: 1 },
-      enableTagOverride: false,
-      kind: '',
-    };
-    const check = {
-      id: checkId(entry.id),
-      name: `mysql-vip ${vip}`,
-      notes: '',
-      status: 'critical' as const,
-      type: '',
-      definition: undefined,
-    };
-    await registry.registerService({ service, checks: [check], replaceChecks: true }, this.#cause);
-    await registry.reportCheck(check.id, 'critical', 'not asked yet', this.#cause);
-    this.#told.set(entry.id, 'critical');
+    this.#told.set(next.id, state.status);
   }
 
   #isDone(): boolean {
@@ -180,22 +134,4 @@ export class Registrations {
   #wantedOf(id: string): EntryState {
     return this.#wanted.get(id) ?? { status: 'critical', output: '' };
   }
-}
-
-/** Whether these are the meta data of an instance that a VIP has registered, and keeps up to date. */
-export function isVipInstance(meta: Readonly<Record<string, string>> | null): boolean {
-  return meta !== null && Object.hasOwn(meta, META_KEY);
-}
-
-/** Takes out of the registry what VIPs of an earlier run have left there: nobody keeps it up to date. */
-export async function forgetLeftovers(registry: VipRegistry): Promise<void> {
-  const own = registry.catalog.node(registry.catalog.self).value?.instances ?? [];
-  const cause = { by: 'mysql-vip', what: 'left by an earlier run' };
-  for (const { id, meta } of own) {
-    if (isVipInstance(meta)) await registry.deregisterService(id, cause);
-  }
-}
-
-function checkId(id: string): string {
-  return `service:${id}`;
 }
