@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
-import type { Expectation } from '../../src/registry/expectations.ts';
 import type { Change } from '../../src/registry/model.ts';
 import { connectRedis, type RedisClient } from '../../src/registry/stores/redis/clients.ts';
 import { storeKeys } from '../../src/registry/stores/redis/keys.ts';
 import { CommitLog } from '../../src/registry/stores/redis/log.ts';
 import { putBackCommits } from '../../src/registry/stores/redis/put-back-commits.ts';
-import type { Acknowledged } from '../../src/registry/stores/redis/recent-commits.ts';
+import { type Acknowledged, RecentCommits } from '../../src/registry/stores/redis/recent-commits.ts';
 import { Replay } from '../../src/registry/stores/redis/replay.ts';
 import { needs } from '../helpers/needs.ts';
 import { RedisServer } from '../helpers/redis-server.ts';
@@ -32,11 +31,11 @@ async function logOf(...commits: readonly (readonly Change[])[]) {
   registries += 1;
   const store = new CommitLog(client, storeKeys(`put-back-${registries}`));
   const epoch = await store.found(randomUUID(), 1);
-  const append = (changes: readonly Change[], expects: readonly Expectation[] = []) =>
-    store.append(epoch, randomUUID(), { changes, cause: CAUSE, expects }, 0);
-  for (const changes of commits) await append(changes);
+  const uids = commits.map(() => randomUUID());
+  for (const [i, changes] of commits.entries())
+    await store.append(epoch, uids[i] ?? '', { changes, cause: CAUSE, expects: [] }, 0);
   const read = async () => (await Replay.read(store, 'a')).catalog;
-  return { store, epoch, append, read };
+  return { store, epoch, uids, read };
 }
 
 function lost(index: number, ...changes: readonly Change[]): Acknowledged {
@@ -52,12 +51,17 @@ const BEFORE = [
   putKv('two', 'old'),
 ];
 
-/** All is in the log up to index 2; `since` is what others have written there after it. */
-async function putBack(missing: readonly (readonly Change[])[], since: readonly (readonly Change[])[]) {
+/** All is in the log up to index 2; `since` is what others have written there after it, or this node where `own`. */
+async function putBack(
+  missing: readonly (readonly Change[])[],
+  since: readonly (readonly Change[])[],
+  isOwn = false,
+) {
   const log = await logOf(BEFORE, ...since);
   const replay = await Replay.read(log.store, 'a');
   const all = missing.map((changes, i) => lost(3 + i, ...changes));
-  await putBackCommits({ ...log, replay, log: silentLog, self: 'a' }, all);
+  const own = new Set([...(isOwn ? log.uids : []), ...all.map(({ uid }) => uid)]);
+  await putBackCommits({ ...log, replay, log: silentLog, self: 'a', own }, all);
   const catalog = await log.read();
   const value = (key: string) => {
     const entry = catalog.kv.entry(key).value;
@@ -100,6 +104,19 @@ needs('redis-server', 'redis-server').describe('commits that a new master never 
     );
     expect(value('one')).toBe('newer');
     expect(catalog.instance('a', 'web')).toBeDefined();
+  });
+
+  test('follow upon those that were put back before, in an attempt that was cut short', async () => {
+    const { value } = await putBack([[putKv('one', 'newer')]], [[putKv('one', 'new')]], true);
+    expect(value('one')).toBe('newer');
+  });
+
+  test('are those that the log lacks as it is now, wherever they were before', () => {
+    const recent = new RecentCommits();
+    const [skipped, moved] = [lost(3), lost(4)];
+    for (const commit of [skipped, moved]) recent.add(commit, 0);
+    recent.relocate((uid) => (uid === moved.uid ? { index: 100, isVain: false } : undefined), 1);
+    expect(recent.missingIn(() => false, 0)).toEqual([{ ...moved, index: 100 }]);
   });
 
   test('leave a key as others have written it since', async () => {

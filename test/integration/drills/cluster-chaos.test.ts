@@ -101,6 +101,8 @@ async function run(nodes: readonly ClusterNode[], all: Faults, title: string): P
   for (const node of nodes) story.differing.push(...(await differences(() => book.compare(node))));
   story.differing.push(...(await differences(() => unlike(nodes))));
   tell(title, story, book, locks);
+  if (story.differing.length + locks.problems.length > 0)
+    for (const node of nodes) console.log(node.name, node.output());
   expect(story.differing).toEqual([]);
   expect(locks.problems).toEqual([]);
   expect(story.failed).toEqual([]);

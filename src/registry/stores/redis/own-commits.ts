@@ -127,14 +127,9 @@ export class OwnCommits {
     }
   }
 
-  /** Those of late that are not known there, in order. */
-  missingIn(has: (uid: string) => boolean, after: number): readonly Acknowledged[] {
-    return this.#recent.missingIn(has, after);
-  }
-
-  /** Those of late are part of what is known of a registry that is gone. */
-  forget(): void {
-    this.#recent.clear();
+  /** Those of late, which a log may have lost. */
+  get recent(): RecentCommits {
+    return this.#recent;
   }
 
   /** Takes no more; what is on its way goes on. */

@@ -17,6 +17,8 @@ export interface PutBackInto {
   readonly log: Log;
   /** The node that puts back: of its own rows it knows the truth. */
   readonly self: string;
+  /** Ids of its commits of late, put back before or not. */
+  readonly own: ReadonlySet<string>;
 }
 
 /** Others may write the same keys while a commit is put back: it is then planned anew, so often. */
@@ -28,15 +30,14 @@ const MOST_ATTEMPTS = 5;
  * under a lock that somebody else has by now is not: two who write under one lock are worse than a write that is lost.
  */
 export async function putBackCommits(
-  { store, epoch, replay, log, self }: PutBackInto,
+  { store, epoch, replay, log, self, own }: PutBackInto,
   missing: readonly Acknowledged[],
 ): Promise<void> {
   if (missing.length === 0) return;
-  const parted = missing[0]?.index ?? 0;
-  const own = new Set<number>();
+  const parted = Math.min(...missing.map(({ index }) => index));
   const isTaken = (change: Change) => {
-    const at = replay.writtenAt(rowChangedBy(change) ?? '');
-    return at >= parted && !own.has(at) && !isAbout(self, [change]);
+    const last = replay.lastWriting(rowChangedBy(change) ?? '');
+    return last !== undefined && last.index >= parted && !own.has(last.uid) && !isAbout(self, [change]);
   };
   for (const { uid, changes, cause } of missing) {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -50,7 +51,7 @@ export async function putBackCommits(
       }
       if (effective(replay.catalog, kept).changes.length === 0) break;
       const expects = kept.flatMap((change) => expected(replay.catalog, change));
-      own.add(await store.append(epoch, uid, { changes: kept, cause, expects }, 0));
+      await store.append(epoch, uid, { changes: kept, cause, expects }, 0);
       await replay.goOn();
       if (replay.outcomeOf(uid)?.isVain === false || expects.length === 0) break;
     }

@@ -1,4 +1,5 @@
 import type { CommitBody } from './commit-text.ts';
+import type { Outcome } from './pending-commits.ts';
 
 /** A commit of this node that its writer was told of. */
 export interface Acknowledged extends CommitBody {
@@ -26,6 +27,20 @@ export class RecentCommits {
   /** Those that are not known there, in order. */
   missingIn(has: (uid: string) => boolean, after: number): readonly Acknowledged[] {
     return this.#kept.map(({ commit }) => commit).filter(({ uid, index }) => index > after && !has(uid));
+  }
+
+  ids(): ReadonlySet<string> {
+    return new Set(this.#kept.map(({ commit }) => commit.uid));
+  }
+
+  /** They are where the log has them now. What it does not have, as others have come in its place, is forgotten. */
+  relocate(outcomeOf: (uid: string) => Outcome | undefined, after: number): void {
+    const kept = this.#kept.flatMap(({ at, commit }) => {
+      const outcome = outcomeOf(commit.uid);
+      if (outcome) return outcome.isVain ? [] : [{ at, commit: { ...commit, index: outcome.index } }];
+      return commit.index > after ? [] : [{ at, commit }];
+    });
+    this.#kept.splice(0, this.#kept.length, ...kept);
   }
 
   clear(): void {

@@ -305,7 +305,7 @@ export class RedisStore implements RegistryStore {
     const replay = await Replay.read(this.#log, host.self);
     if (isOther && knew) {
       log.error({}, 'redis has lost the registry: putting back what this node knows');
-      this.#own.forget();
+      this.#own.recent.clear();
       const least = this.#highest + INDEXES_AHEAD;
       await putBackRows({
         ...{ store: this.#log, restoration: this.#restoration, epoch, replay, least },
@@ -313,8 +313,13 @@ export class RedisStore implements RegistryStore {
         signal: this.#closing.signal,
       });
     } else if (knew) {
-      const missing = this.#own.missingIn((uid) => replay.outcomeOf(uid) !== undefined, replay.since);
-      await putBackCommits({ store: this.#log, epoch, replay, log, self: host.self }, missing);
+      const { recent } = this.#own;
+      const missing = recent.missingIn((uid) => replay.outcomeOf(uid) !== undefined, replay.since);
+      await putBackCommits(
+        { store: this.#log, epoch, replay, log, self: host.self, own: recent.ids() },
+        missing,
+      );
+      recent.relocate((uid) => replay.outcomeOf(uid), replay.since);
     }
     for (;;) {
       await this.#own.sendLate(epoch);

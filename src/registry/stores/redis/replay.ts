@@ -7,14 +7,20 @@ import type { CommitLog, LogEntry } from './log.ts';
 import type { Outcome } from './pending-commits.ts';
 import { rowOf } from './row-names.ts';
 
+/** Where a row was written last. */
+export interface Writing {
+  readonly index: number;
+  readonly uid: string;
+}
+
 /** The registry as it is in Redis, read beside the one that is in use. */
 export class Replay {
   readonly #log: CommitLog;
   readonly #catalog: Catalog;
   /** Of all commits since the snapshot, by id. */
   readonly #uids = new Map<string, Outcome>();
-  /** The index of the last commit since the snapshot that wrote or deleted a row. */
-  readonly #written = new Map<string, number>();
+  /** Of each row, the last commit since the snapshot that wrote or deleted it. */
+  readonly #written = new Map<string, Writing>();
   /** Indexes of commits that put back rows of a lost registry, and up to where their writers knew that one. */
   readonly #putBack = new Map<number, number>();
   #since = 0;
@@ -60,9 +66,9 @@ export class Replay {
     return this.#uids.get(uid);
   }
 
-  /** The index at which a row ({@link rowOf}) was written or deleted last; 0: not since the snapshot. */
-  writtenAt(row: string): number {
-    return this.#written.get(row) ?? 0;
+  /** The commit that wrote or deleted a row ({@link rowOf}) last; undefined: none has since the snapshot. */
+  lastWriting(row: string): Writing | undefined {
+    return this.#written.get(row);
   }
 
   /** Of a commit that put back rows of a lost registry, the last commit of that one that its writer knew. */
@@ -92,7 +98,7 @@ export class Replay {
       );
     }
     const effects = this.#catalog.apply({ index, changes, cause, expects });
-    for (const effect of effects) this.#written.set(rowOf(effect), index);
+    for (const effect of effects) this.#written.set(rowOf(effect), { index, uid });
     if (asOf !== undefined) this.#putBack.set(index, asOf);
     this.#uids.set(uid, { index, isVain: effects.length === 0 });
     this.#index = index;
