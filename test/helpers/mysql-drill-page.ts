@@ -18,6 +18,7 @@ export interface Figure {
 const DRILLS = [
   { drill: 'mysql-vip', title: 'The master is lost under load', last: 'answers lost: ' },
   { drill: 'mysql-vip operated', title: 'Orders, and links that are cut', last: 'two that take writes' },
+  { drill: 'mysql-vip of two Vanes', title: 'Two Vanes lose their master', last: 'from one back at' },
   { drill: 'mysql-vip in chaos', title: 'Both servers fail at random', last: 'writes that another' },
 ] as const;
 

@@ -13,6 +13,7 @@ const WHOLE = [
   figure('mysql-vip', 'link cut: gap in reading, ms, worst', '6100', '≤ 6000'),
   figure('mysql-vip', 'answers lost: commits without an answer', '4'),
   figure('mysql-vip operated', 'two that take writes: writes that another than the master took', '0', '0'),
+  figure('mysql-vip of two Vanes', 'from one back at the master to the other, ms, worst', '40'),
   figure('mysql-vip in chaos', 'writes that another than the master took', '0', '0'),
 ];
 

@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from 'vitest';
 import type { ServerSet } from '../../../src/balance/server.ts';
 import type { BindAddress } from '../../../src/config/runtime/binds.ts';
-import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import { PlaneGroup } from '../../../src/control/plane-group.ts';
 import { VaneError } from '../../../src/core/errors.ts';
+import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import type { FromPlane, ToPlane } from '../../../src/proxy/plane/messages.ts';
 import { FakeClock, settle } from '../../helpers/fake-clock.ts';
 import { recordedLog } from '../../helpers/registry.ts';

@@ -1,5 +1,5 @@
-import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import type { WorkerProcess } from '../../../src/control/worker-process.ts';
+import type { BoundSocket } from '../../../src/proxy/plane/bound-socket.ts';
 import type { PlaneCounters } from '../../../src/proxy/plane/counters.ts';
 import type { FromPlane, ToPlane } from '../../../src/proxy/plane/messages.ts';
 import type { FromWorker, ToWorker } from '../../../src/proxy/plane/worker-channel.ts';
