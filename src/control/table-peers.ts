@@ -1,6 +1,6 @@
 import type { BackendConfig } from '../config/runtime/backends.ts';
 import type { RedisStoreConfig } from '../config/runtime/store.ts';
-import type { Cancel, Clock } from '../core/clock.ts';
+import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { decodePeerNews, encodePeerNews, tableKind } from '../proxy/stick/peer-news.ts';
 import type { StickEntry } from '../proxy/stick/stick-table.ts';
@@ -37,6 +37,9 @@ export interface TablePeersView {
 
 /** Before tables are told as a whole, so that several who ask are answered once, ms. */
 const TEACH_AFTER_MS = 300;
+/** Who has been heard for less than this knows little itself, and lets others answer first, ms. */
+const NEWCOMER_MS = 10_000;
+const OTHERS_FIRST_MS = 1_000;
 /** Who answers one who has just come: the others keep silent for this long, ms. */
 const ANSWERED_MS = 10_000;
 
@@ -52,6 +55,10 @@ export class TablePeers {
   #broadcast: RedisBroadcast | undefined;
   #closing: Promise<void> = Promise.resolve();
   #cancelTeach: Cancel | undefined;
+  /** Ends the waiting of a newcomer. */
+  #ending = new AbortController();
+  /** Clock ms until which this node is one. */
+  #newUntil = Number.POSITIVE_INFINITY;
   #sent = 0;
   #dropped = 0;
   #learned = 0;
@@ -118,10 +125,12 @@ export class TablePeers {
     const { redis, clock, log, random } = this.#options;
     const key = storeKeys(redis.prefix).tables;
     const broadcast = new RedisBroadcast({ address: redis.address, key, clock, log, random });
+    this.#ending = new AbortController();
     broadcast.connected.on((how) => {
       this.#ask();
       // The others have missed what was remembered here meanwhile.
       if (how === 'again') this.#teachSoon();
+      else this.#newUntil = clock.now() + NEWCOMER_MS;
     });
     broadcast.heard.on((heard) => void this.#hear(broadcast, heard));
     this.#broadcast = broadcast;
@@ -129,6 +138,7 @@ export class TablePeers {
   }
 
   #end(): void {
+    this.#ending.abort();
     this.#cancelTeach?.();
     this.#cancelTeach = undefined;
     const broadcast = this.#broadcast;
@@ -144,10 +154,7 @@ export class TablePeers {
   async #hear(broadcast: RedisBroadcast, { kind, body, at }: Heard): Promise<void> {
     const { clock } = this.#options;
     const offset = broadcast.clockOffset ?? 0;
-    if (kind === 'ask') {
-      if (await broadcast.claim(`asked:${at}:${body}`, ANSWERED_MS)) this.#teachSoon();
-      return;
-    }
+    if (kind === 'ask') return this.#answer(broadcast, `asked:${at}:${body}`);
     const news = kind === 'entries' ? decodePeerNews(body) : undefined;
     if (!news || this.#shared.get(news.backend) !== news.table) return;
     this.#lagMs = Math.max(0, clock.wall() + offset - at);
@@ -158,6 +165,13 @@ export class TablePeers {
       since: Math.min(since, at) - offset,
     }));
     this.#options.tables.learn(news.backend, entries);
+  }
+
+  async #answer(broadcast: RedisBroadcast, asked: string): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#ending;
+    if (clock.now() < this.#newUntil) await sleep(clock, OTHERS_FIRST_MS, signal).catch(() => {});
+    if (!signal.aborted && (await broadcast.claim(asked, ANSWERED_MS)) && !signal.aborted) this.#teachSoon();
   }
 
   #teachSoon(): void {

@@ -34,10 +34,19 @@ frontends: { www: { bind: "${frontend}", default_backend: web } }
 ${sections}`,
   );
   const program = startProgram(process.execPath, ['src/bin/vane.mjs', 'run', '-f', file]);
-  await eventually(async () => {
-    const ready = await fetch(`http://${stats}/readyz`).catch(() => undefined);
-    if (!ready?.ok) throw new Error(`${name} is not ready: ${program.output()}`);
-  }, 40_000);
+  const dispose = async () => {
+    await program[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually(async () => {
+      const ready = await fetch(`http://${stats}/readyz`).catch(() => undefined);
+      if (!ready?.ok) throw new Error(`${name} is not ready: ${program.output()}`);
+    }, 40_000);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
   return {
     ...program,
     file,
@@ -48,9 +57,6 @@ ${sections}`,
       const answer = await fetch(`http://${stats}/explain?backend=${backend}&server=${server}`);
       return answer.ok ? ((await answer.json()) as BackendExplanation).servers[0] : undefined;
     },
-    async [Symbol.asyncDispose]() {
-      await program[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }

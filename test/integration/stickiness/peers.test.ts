@@ -50,10 +50,19 @@ needs('redis-server', 'redis-server').test(
     await eventually(async () => expect(await learned(a)).toBeGreaterThanOrEqual(first.length));
     expect(await homesAt(a, first)).toEqual(atB);
 
-    // Who comes later learns what is there.
-    await using c = await startClusterNode('lb-3', redis.port, sections);
-    await eventually(async () => expect(await learned(c)).toBeGreaterThanOrEqual(first.length), 15_000);
-    expect(await homesAt(c, first)).toEqual(atB);
+    // Who comes later learns what is there, though another comes with it who knows nothing.
+    const [c, d] = await Promise.all(
+      ['lb-3', 'lb-4'].map(async (name) => {
+        const node = await startClusterNode(name, redis.port, sections);
+        onTestFinished(() => node[Symbol.asyncDispose]());
+        return node;
+      }),
+    );
+    if (!c || !d) throw new Error('both have started');
+    for (const node of [c, d]) {
+      await eventually(async () => expect(await learned(node)).toBeGreaterThanOrEqual(first.length), 15_000);
+      expect(await homesAt(node, first)).toEqual(atB);
+    }
 
     // Without Redis each goes on by what it knows, and on its return all know what each has done.
     await redis.kill();
