@@ -210,6 +210,7 @@ export class App {
         operate: (...order) => this.#control?.orders.here(...order),
         operateEverywhere: async (...order) => this.#control?.orders.everywhere(...order),
       },
+      tables: () => this.#control?.tables,
       cluster: () => this.#registry?.cluster?.status(),
       clock: this.#clock,
       log,

@@ -5,6 +5,7 @@ import { addMysqlVipCommands } from './mysql-vip-commands.ts';
 import { parsePid } from './pid-file.ts';
 import type { ReloadOptions } from './reload.ts';
 import { SERVER_STATES } from './server-states.ts';
+import { addTableCommands } from './table-commands.ts';
 import { version } from './version.ts';
 
 /** Exit codes: all is well, the configuration is not, the command line is not. */
@@ -92,6 +93,9 @@ export async function runCli(args: readonly string[]): Promise<number> {
     code = exit;
   });
   addClusterCommands(program, file, (exit) => {
+    code = exit;
+  });
+  addTableCommands(program, file, (exit) => {
     code = exit;
   });
   program

@@ -2,7 +2,10 @@ import type { Clock } from '../core/clock.ts';
 import { VaneError } from '../core/errors.ts';
 import type { FromPlane } from '../proxy/plane/messages.ts';
 
-type Answer = Extract<FromPlane, { readonly type: 'applied' | 'rejected' | 'counters' | 'drained' }>;
+type Answer = Extract<
+  FromPlane,
+  { readonly type: 'applied' | 'rejected' | 'counters' | 'table' | 'drained' }
+>;
 
 /** What has been asked of a data plane and not been answered yet. */
 export class Answers {
@@ -18,7 +21,7 @@ export class Answers {
 
   /**
    * The answer to one question; rejects with INTERNAL when it has not come within so many ms.
-   * @param topic `config GENERATION`, `counters ID` or `drained`
+   * @param topic `config GENERATION`, `counters ID`, `table ID` or `drained`
    */
   wait(topic: string, within: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -61,6 +64,8 @@ function topicOf(answer: Answer): string {
       return `config ${answer.generation}`;
     case 'counters':
       return `counters ${answer.id}`;
+    case 'table':
+      return `table ${answer.id}`;
     case 'drained':
       return answer.type;
   }

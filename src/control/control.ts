@@ -20,6 +20,7 @@ import { type BackendExplanation, explain } from './explain.ts';
 import { PlaneLine } from './plane-line.ts';
 import { ResolverSections } from './resolvers.ts';
 import { ServerOrders } from './server-orders.ts';
+import { StickTables } from './stick-tables.ts';
 import { TablePeers } from './table-peers.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import type { ProcessView, SystemView } from './view.ts';
@@ -57,6 +58,7 @@ const SETTLE_POLL_MS = 5;
 export class Control implements Part {
   readonly name = 'control';
   readonly orders: ServerOrders;
+  readonly tables: StickTables;
   readonly #options: ControlOptions;
   readonly #line: PlaneLine;
   readonly #tickets: TicketKeys;
@@ -113,6 +115,11 @@ export class Control implements Part {
     });
     const { redis } = options;
     this.#peers = redis && new TablePeers({ redis, tables: this.#line, clock, log, random });
+    this.tables = new StickTables(
+      this.#backends,
+      (backend, question) => this.#line.askTable(backend, question),
+      log,
+    );
     this.#tickets = new TicketKeys(clock, (key) => this.#line.setTicketKey(key));
   }
 

@@ -9,11 +9,17 @@ import type {
 
 /**
  * What becomes of a number when the rows of several planes are put together. `counter`: added, ended planes
- * included. `gauge`: added over the planes there are. `mean`: weighted by the work it is the mean of. `latest`: the
- * largest. `peak`: the largest, and not less than the gauge it is the peak of: what the planes have at this moment,
+ * included. `gauge`: added over the planes there are. `mean`: weighted by the work it is the mean of. `shared`:
+ * of what all planes have alike, the largest of those there are. `latest`: the largest. `peak`: the largest, and not less than the gauge it is the peak of: what the planes have at this moment,
  * they have at once.
  */
-type Kind<Field> = 'counter' | 'gauge' | 'mean' | 'latest' | { readonly peakOf: Field | undefined };
+type Kind<Field> =
+  | 'counter'
+  | 'gauge'
+  | 'mean'
+  | 'shared'
+  | 'latest'
+  | { readonly peakOf: Field | undefined };
 
 type NumberOf<Row> = { [Field in keyof Row]: Row[Field] extends number ? Field : never }[keyof Row] & string;
 
@@ -89,6 +95,7 @@ const BACKEND: Kinds<BackendCounters> = {
   retriesRefused: 'counter',
   hedges: 'counter',
   hedgesWon: 'counter',
+  tableEntries: 'shared',
 };
 
 const SERVER: Kinds<ServerCounters> = {
@@ -222,6 +229,8 @@ function mergeRows<Row extends object>(kinds: Kinds<Row>, rows: readonly Row[], 
         return [field, sum(values) + before];
       case 'gauge':
         return [field, sum(values)];
+      case 'shared':
+        return [field, Math.max(0, ...values)];
       case 'latest':
         return [field, Math.max(before, ...values)];
       case 'mean':

@@ -7,11 +7,13 @@ import { type ControlEnd, localChannel } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
+import { mergeAnswers } from '../proxy/stick/table-question.ts';
 import { IdleVotes } from './idle-votes.ts';
 import { KnownSets } from './known-sets.ts';
 import { addPast, addPeaks, configured, mergeCounters, NOTHING, pruned } from './merge-counters.ts';
 import { type BindSocket, SharedSockets, type SocketsByKey } from './shared-sockets.ts';
 import { shareOfConfig, shareOfSet } from './shares.ts';
+import { SilentWorkers } from './silent-workers.ts';
 import type { ProcessView } from './view.ts';
 import type { Worker } from './worker.ts';
 import { START_WITHIN_MS, WorkerCrew } from './worker-crew.ts';
@@ -42,8 +44,6 @@ const ALL_WITHIN_MS = 9_000;
 const SETTLE_WITHIN_MS = 2_000;
 /** Counters are collected this often, so that little is lost with a worker that dies, ms. */
 const COLLECT_MS = 2_000;
-/** A worker that has not answered so many times on end is stuck. */
-const SILENT_MAX = 15;
 
 /**
  * Data planes in processes of their own, which look like one to control: what control says goes to all of them, and
@@ -58,7 +58,7 @@ export class PlaneGroup implements Part {
   readonly #replacement: WorkerReplacement;
   readonly #sockets: SharedSockets;
   readonly #votes = new IdleVotes<Worker>();
-  readonly #silent = new WeakMap<Worker, number>();
+  readonly #silent: SilentWorkers;
   #settings: Settings;
   /** What is in force, and the servers of its backends as they are now. */
   #config: ConfigMessage | undefined;
@@ -78,6 +78,7 @@ export class PlaneGroup implements Part {
     const { size, spawn, bind, settings, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
+    this.#silent = new SilentWorkers(log);
     this.#sockets = new SharedSockets(bind);
     this.#crew = new WorkerCrew({
       ...{ size, spawn, clock, log },
@@ -147,6 +148,8 @@ export class PlaneGroup implements Part {
         return void this.#crew.all[0]?.tell(message);
       case 'collect':
         return void this.#tellCounters(message.id);
+      case 'table':
+        return void this.#askTable(message);
       case 'drain':
         return void this.#drain(message.withinMs);
     }
@@ -164,7 +167,10 @@ export class PlaneGroup implements Part {
     if (this.#draining) return reject([]);
     this.#held = [];
     const startedAt = this.#options.clock.now();
-    const [bound, lead] = await Promise.all([this.#sockets.bind(message.frontends), this.#lead()]);
+    const [bound, lead] = await Promise.all([
+      this.#sockets.bind(message.frontends),
+      this.#crew.lead(PROBE_WITHIN_MS),
+    ]);
     if (!bound.ok) {
       this.#release();
       return reject(bound.problems);
@@ -199,13 +205,6 @@ export class PlaneGroup implements Part {
       this.#release();
       reject([], messageOf(error));
     }
-  }
-
-  /** The first worker that answers: one that is stuck, or not up yet, is to keep nobody. Undefined: none does. */
-  async #lead(): Promise<Worker | undefined> {
-    this.#crew.ensure();
-    const asked = this.#crew.workers.map((worker) => worker.collect(PROBE_WITHIN_MS).then(() => worker));
-    return Promise.any(asked).catch(() => undefined);
   }
 
   /** Has one more worker take what another has taken already. */
@@ -334,6 +333,12 @@ export class PlaneGroup implements Part {
     this.#say({ type: 'counters', id, counters: this.#counters() });
   }
 
+  /** Every worker has the same table, and does what is asked; one that is late is not waited for. */
+  async #askTable({ id, backend, question }: Extract<ToPlane, { type: 'table' }>): Promise<void> {
+    const asked = this.#crew.all.map((worker) => worker.askTable(backend, question).catch(() => undefined));
+    this.#say({ type: 'table', id, answer: mergeAnswers(await Promise.all(asked), question.limit) });
+  }
+
   /** Resolves to the workers that have not answered. */
   async #collect(): Promise<readonly Worker[]> {
     const silent: Worker[] = [];
@@ -361,17 +366,9 @@ export class PlaneGroup implements Part {
     });
   }
 
-  /** Collects, and ends workers that are stuck: their connections are lost anyway, and the place is needed. */
   async #watch(): Promise<void> {
     const workers = this.#crew.all;
-    const silent = new Set(await this.#collect());
-    for (const worker of workers) {
-      const times = silent.has(worker) ? (this.#silent.get(worker) ?? 0) + 1 : 0;
-      this.#silent.set(worker, times);
-      if (times !== SILENT_MAX) continue;
-      this.#options.log.error({ worker: worker.number, pid: worker.pid }, 'worker is stuck, and is ended');
-      worker.kill();
-    }
+    this.#silent.note(workers, new Set(await this.#collect()));
   }
 
   async #drain(withinMs: number): Promise<void> {

@@ -6,6 +6,7 @@ import type { ControlEnd } from '../proxy/plane/channel.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { BindProblem, FromPlane, Listening } from '../proxy/plane/messages.ts';
 import type { StickEntry } from '../proxy/stick/stick-table.ts';
+import type { TableAnswer, TableQuestion } from '../proxy/stick/table-question.ts';
 import { Answers } from './answers.ts';
 
 /** What the plane tells without being asked. */
@@ -95,6 +96,15 @@ export class PlaneLine {
     const answer = await this.#answers.wait(`counters ${id}`, ANSWER_WITHIN_MS);
     if (answer.type === 'counters') return answer.counters;
     throw new VaneError('INTERNAL', 'the data plane answered something else');
+  }
+
+  /** What the tables of a backend hold, or what was done with them. Rejects with INTERNAL. */
+  async askTable(backend: string, question: TableQuestion): Promise<TableAnswer> {
+    const id = ++this.#question;
+    this.#channel.post({ type: 'table', id, backend, question });
+    const told = await this.#answers.wait(`table ${id}`, ANSWER_WITHIN_MS);
+    if (told.type === 'table' && told.answer) return told.answer;
+    throw new VaneError('INTERNAL', `the data plane tells of no table ${backend}`);
   }
 
   /** Whoever still waits for an answer gets none. */

@@ -106,8 +106,17 @@ export class WorkerCrew {
     }
   }
 
-  /** Starts a worker now if all are waiting to be started. */
-  ensure(): void {
+  /**
+   * The first worker that answers within so many ms: one that is stuck, or not up yet, is to keep nobody. Resolves to
+   * undefined where none does. Starts one now if all are waiting to be started.
+   */
+  lead(within: number): Promise<Worker | undefined> {
+    this.#ensure();
+    const asked = this.workers.map((worker) => worker.collect(within).then(() => worker));
+    return Promise.any(asked).catch(() => undefined);
+  }
+
+  #ensure(): void {
     const [place] = this.places;
     if (this.#closing || this.workers.length > 0 || !place) return;
     place.cancel?.();

@@ -3,6 +3,7 @@ import { VaneError } from '../core/errors.ts';
 import type { PlaneCounters } from '../proxy/plane/counters.ts';
 import type { FromPlane, PlaneNews, ToPlane } from '../proxy/plane/messages.ts';
 import type { WorkerSettings } from '../proxy/plane/worker-channel.ts';
+import type { TableAnswer, TableQuestion } from '../proxy/stick/table-question.ts';
 import { Answers } from './answers.ts';
 import { NOTHING } from './merge-counters.ts';
 import type { SocketsByKey } from './shared-sockets.ts';
@@ -10,8 +11,8 @@ import type { WorkerProcess } from './worker-process.ts';
 
 type ConfigMessage = Extract<ToPlane, { type: 'config' }>;
 
-/** How long a worker may take to tell its counters, ms; a busy one is late rather than broken. */
-const COUNTERS_WITHIN_MS = 2_000;
+/** How long a worker may take to tell what it counts or remembers, ms; a busy one is late rather than broken. */
+const TOLD_WITHIN_MS = 2_000;
 /** How much later than its deadline a drain may be reported, ms. */
 const DRAIN_GRACE_MS = 800;
 
@@ -95,11 +96,19 @@ export class Worker {
   }
 
   /** Rejects with INTERNAL; then its counters are still the last ones. */
-  async collect(within = COUNTERS_WITHIN_MS): Promise<void> {
+  async collect(within = TOLD_WITHIN_MS): Promise<void> {
     const id = ++this.#question;
     this.tell({ type: 'collect', id });
     const answer = await this.#answers.wait(`counters ${id}`, within);
     if (answer.type === 'counters') this.#counters = answer.counters;
+  }
+
+  /** Rejects with INTERNAL; what was to be done is done as soon as it can. */
+  async askTable(backend: string, question: TableQuestion): Promise<TableAnswer | undefined> {
+    const id = ++this.#question;
+    this.tell({ type: 'table', id, backend, question });
+    const told = await this.#answers.wait(`table ${id}`, TOLD_WITHIN_MS);
+    return told.type === 'table' ? told.answer : undefined;
   }
 
   /**

@@ -9,10 +9,11 @@ import { familiesOf, type Labelled } from './families.ts';
 import { mysqlServerFamilies, mysqlVipFamilies } from './mysql-families.ts';
 import { processMetrics } from './process-metrics.ts';
 import { resolverFamilies } from './resolver-families.ts';
+import { stickTableFamilies } from './stick-table-families.ts';
 import { backendFamilies, frontendFamilies, globalFamilies, serverFamilies } from './vane-families.ts';
 
 /** The groups that HAProxy's exporter lets a scrape choose from. */
-export const SCOPES = ['global', 'frontend', 'backend', 'server', 'resolver'] as const;
+export const SCOPES = ['global', 'frontend', 'backend', 'server', 'sticktable', 'resolver'] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
@@ -100,6 +101,7 @@ class ViewMetrics implements Metrics {
       families.push(...familiesOf('haproxy_server_', SERVER_COLUMNS, rows));
       families.push(...serverFamilies(rows), ...mysqlServerFamilies(view.mysqlVips));
     }
+    if (scopes.has('sticktable')) families.push(...stickTableFamilies(view.backends));
     if (scopes.has('resolver')) families.push(...resolverFamilies(view.resolvers));
     return families;
   }

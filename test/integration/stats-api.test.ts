@@ -134,11 +134,12 @@ describe('/metrics', () => {
     ['scope=server', ['server']],
     ['scope=frontend&scope=backend', ['backend', 'frontend']],
     ['scope=server&scope=&scope=global', ['process']],
-    ['scope=*', ['backend', 'frontend', 'process', 'resolver', 'server']],
+    ['scope=*', ['backend', 'frontend', 'process', 'resolver', 'server', 'sticktable']],
     ['scope=*&scope=', []],
     ['scope=resolver', ['resolver']],
     ['scope=listener', []],
-    ['metrics=x&other', ['backend', 'frontend', 'process', 'resolver', 'server']],
+    ['scope=sticktable', ['sticktable']],
+    ['metrics=x&other', ['backend', 'frontend', 'process', 'resolver', 'server', 'sticktable']],
   ])("takes HAProxy's ?%s", async (query, expected) => {
     const { base } = await start();
     const answer = await fetch(`${base}/metrics?${query}`);

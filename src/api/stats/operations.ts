@@ -68,8 +68,7 @@ export function operateRefusal(
     if (error instanceof Refusal) return said(403, error.message);
     throw error;
   }
-  if (!isLoopback((peer ?? '').replace(/^::ffff:/, '')))
-    return said(403, 'Servers are operated from this machine only');
+  if (!isLocal(peer)) return said(403, 'Servers are operated from this machine only');
   if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) {
     return said(415, 'Expected Content-Type: application/json');
   }
@@ -129,6 +128,11 @@ function noBackend(operations: Operations, backend: string): OperationsAnswer {
 
 function known({ backends }: Operations): string {
   return backends().join(', ') || 'none';
+}
+
+/** Whether a client is on this machine. */
+export function isLocal(peer: string | undefined): boolean {
+  return isLoopback((peer ?? '').replace(/^::ffff:/, ''));
 }
 
 /** Who operates, in words fit for a line: as they say, or where from. */

@@ -1,7 +1,7 @@
 import { EVERYTHING, type MetricsFilter, SCOPES, type Scope } from '../../observe/metrics.ts';
 
 /** Scopes of HAProxy's exporter that name something Vane has no metrics of. */
-const WITHOUT_METRICS = ['listener', 'sticktable'];
+const WITHOUT_METRICS = ['listener'];
 
 /**
  * What a scrape asks for, by the parameters of HAProxy's exporter: any number of `scope`s, in order, where an

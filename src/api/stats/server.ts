@@ -15,6 +15,7 @@ import { type MysqlOperations, orderAnswer } from './mysql-orders.ts';
 import { explainAnswer, type Operations, operateAnswer, operateRefusal } from './operations.ts';
 import { pageRequest, statisticsPage } from './page/page.ts';
 import { scrapeFilter } from './scrape-filter.ts';
+import { clearAnswer, type TableOperations, tablesAnswer } from './tables.ts';
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000;
@@ -33,6 +34,8 @@ const LARGEST_BODY = 4_096;
 /** The only ones that are not read-only. */
 const OPERATE = '/server';
 const MYSQL_VIP = '/mysql-vip';
+const TABLE = '/table';
+const ORDERS: ReadonlySet<string | undefined> = new Set([OPERATE, MYSQL_VIP, TABLE]);
 /** Where readers of HAProxy's CSV look for it: below any `stats uri`, whether or not the page refreshes itself. */
 const CSV = ['/stats;csv', '/stats;csv;norefresh', '/;csv', '/;csv;norefresh'];
 
@@ -45,6 +48,8 @@ export interface StatsApiOptions {
   readonly mysqlVips?: MysqlOperations;
   /** What `vane explain` is told and `vane server` does; by default there is nothing to ask. */
   readonly operations?: Operations;
+  /** What `vane table` is told and does; undefined while there is nobody to ask. */
+  readonly tables?: () => TableOperations | undefined;
   /** What `vane cluster status` is told; undefined where no other node shares the registry. */
   readonly cluster?: () => Promise<ClusterStatus> | undefined;
   readonly clock: Clock;
@@ -82,7 +87,8 @@ interface Answer {
   readonly type?: string;
 }
 
-type Handler = (query: URLSearchParams) => Answer | Promise<Answer>;
+/** @param peer the client's address */
+type Handler = (query: URLSearchParams, peer: string | undefined) => Answer | Promise<Answer>;
 
 class Server implements StatsApi {
   readonly name = 'stats api';
@@ -140,6 +146,7 @@ class Server implements StatsApi {
     this.#route(server, '/metrics', (query) => this.#metrics(query));
     this.#route(server, MYSQL_VIP, () => this.#mysqlVips());
     this.#route(server, '/explain', (query) => explainAnswer(this.#operations, query));
+    this.#route(server, TABLE, (query, peer) => tablesAnswer(this.#tables, query, peer));
     this.#routeOperate(server);
     this.#route(server, '/cluster', () => this.#cluster());
     this.#route(server, '/healthz', () => this.#alive());
@@ -152,7 +159,7 @@ class Server implements StatsApi {
       method: ['GET', 'HEAD'],
       url,
       handler: async (request, reply) => {
-        await this.#send(reply, await handler(queryOf(request)));
+        await this.#send(reply, await handler(queryOf(request), request.socket.remoteAddress));
       },
     });
   }
@@ -185,10 +192,18 @@ class Server implements StatsApi {
       const { body, socket } = request;
       await this.#send(reply, await orderAnswer(mysqlVips, queryOf(request), body, socket.remoteAddress));
     });
+    server.post(TABLE, async (request, reply) => {
+      const { body, socket } = request;
+      await this.#send(reply, await clearAnswer(this.#tables, queryOf(request), body, socket.remoteAddress));
+    });
   }
 
   get #operations(): Operations {
     return this.#options.operations ?? NOTHING_TO_OPERATE;
+  }
+
+  get #tables(): TableOperations {
+    return this.#options.tables?.() ?? NO_TABLES;
   }
 
   /** What is decided before the path matters. */
@@ -198,7 +213,7 @@ class Server implements StatsApi {
     }
     if (request.method === 'GET' || request.method === 'HEAD') return undefined;
     const [path] = request.url.split('?', 1);
-    if (request.method === 'POST' && (path === OPERATE || path === MYSQL_VIP)) {
+    if (request.method === 'POST' && ORDERS.has(path)) {
       const refusal = operateRefusal(request.headers, request.socket.remoteAddress, this.#options.bind.host);
       if (refusal) reply.header('Connection', 'close');
       return refusal;
@@ -279,6 +294,13 @@ const HTML = 'text/html; charset=utf-8';
 
 const NO_MYSQL_VIPS: MysqlOperations = { view: () => [], order: () => undefined };
 
+const NO_TABLES: TableOperations = {
+  names: [],
+  list: async () => [],
+  show: async () => undefined,
+  clear: async () => undefined,
+};
+
 const NOTHING_TO_OPERATE: Operations = {
   backends: () => [],
   explain: () => undefined,
@@ -311,6 +333,7 @@ const INDEX = `Vane
 /metrics  all statistics, for Prometheus (?scope=global, frontend, backend, server or resolver; no-maint)
 /mysql-vip  what each mysql-vip does, as JSON
 /explain  why servers are in or out, as JSON (?backend=NAME, &server=NAME)
+/table  stick tables, as JSON (?backend=NAME for its entries, &key=KEY, &server=NAME, &limit=NUMBER)
 /cluster  the nodes that share the registry, as JSON
 /healthz  200 while the process works
 /readyz   200 while it takes new work, else 503 and why not

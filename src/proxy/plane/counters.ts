@@ -101,6 +101,8 @@ export interface BackendCounters extends WorkCounters {
   /** Requests sent to a second server besides, as the first was slow, and those of them that it has answered. */
   hedges: number;
   hedgesWon: number;
+  /** Entries in its `stick-table`. */
+  tableEntries: number;
   duration: DurationHistogram;
   servers: ServerCounters[];
 }

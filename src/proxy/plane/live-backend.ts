@@ -230,6 +230,7 @@ export class LiveBackend implements Granter {
       ...{ refusedEarly: this.#refusedEarly, ejections: this.#steering.ejections },
       retriesRefused: this.budget.refused,
       ...{ hedges: this.hedges.sent, hedgesWon: this.hedges.won },
+      tableEntries: this.#stickiness?.table?.size ?? 0,
       duration: this.durations.read(),
       servers: [...this.#servers.values()].map((server) => ({
         ...server.counters(),

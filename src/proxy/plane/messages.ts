@@ -6,6 +6,7 @@ import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { OnError } from '../../config/runtime/servers.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { StickEntry } from '../stick/stick-table.ts';
+import type { TableAnswer, TableQuestion } from '../stick/table-question.ts';
 import type { PlaneCounters } from './counters.ts';
 
 /**
@@ -39,6 +40,13 @@ export type ToPlane =
   | { readonly type: 'stick'; readonly backend: string; readonly entries: readonly StickEntry[] }
   /** Asks for what the plane remembers of clients, in `stuck` messages: another one has just begun. */
   | { readonly type: 'teach' }
+  /** Asks for one `table` message with the same id, once what the question says is done. */
+  | {
+      readonly type: 'table';
+      readonly id: number;
+      readonly backend: string;
+      readonly question: TableQuestion;
+    }
   /** What TLS sessions are resumed with from now on: the same for all planes. */
   | { readonly type: 'tickets'; readonly key: Uint8Array }
   /** Asks for one `counters` message with the same id. */
@@ -98,6 +106,8 @@ export type FromPlane =
       readonly onError: OnError;
     }
   | { readonly type: 'counters'; readonly id: number; readonly counters: PlaneCounters }
+  /** Undefined: the backend has no table. */
+  | { readonly type: 'table'; readonly id: number; readonly answer: TableAnswer | undefined }
   /** The answer to `drain`: everything has ended; `cut` counts what the deadline had to end. */
   | { readonly type: 'drained'; readonly cut: number };
 

@@ -7,6 +7,7 @@ import type { Log } from '../../core/log.ts';
 import type { AccessEntry } from '../access-entry.ts';
 import { HttpAcceptor } from '../request/http-acceptor.ts';
 import { StickNews } from '../stick/stick-news.ts';
+import { answerFor, type TableAnswer } from '../stick/table-question.ts';
 import { TcpAcceptor } from '../tcp/sessions.ts';
 import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
@@ -163,6 +164,8 @@ export class Plane implements PlaneContext, DoorHost {
       case 'teach':
         for (const [name, { stickiness }] of this.#backends) this.#stickNews.teach(name, stickiness?.table);
         return;
+      case 'table':
+        return this.#channel.post({ type: 'table', id: message.id, answer: this.#askTable(message) });
       case 'tickets':
         return this.#doors.setTicketKey(message.key);
       case 'collect':
@@ -318,6 +321,12 @@ export class Plane implements PlaneContext, DoorHost {
     this.#revisions.set(backend, revision);
     live.changeServers(servers, gone);
     if (cut.length > 0) live.cutWork(cut);
+  }
+
+  #askTable({ backend, question }: Extract<ToPlane, { type: 'table' }>): TableAnswer | undefined {
+    const table = this.#backends.get(backend)?.stickiness?.table;
+    if (question.do === 'clear') this.#stickNews.forget(backend);
+    return table && answerFor(table, question, this.clock.now());
   }
 
   #counters() {

@@ -14,7 +14,7 @@ export function stickKey(
   head: Head | undefined,
 ): string | undefined {
   const text = fetch.kind === 'src' ? client : head && requestText(fetch, head);
-  return text === undefined || text === '' ? undefined : asType(text, type);
+  return text === undefined || text === '' ? undefined : tableKey(text, type);
 }
 
 /** The same of what a server answers. */
@@ -29,7 +29,7 @@ export function answerKey(
       : fetch.kind === 'response-hdr'
         ? header(headers, fetch.name)
         : undefined;
-  return text === undefined || text === '' ? undefined : asType(text, type);
+  return text === undefined || text === '' ? undefined : tableKey(text, type);
 }
 
 function requestText(fetch: StickFetch, head: Head): string | undefined {
@@ -47,8 +47,11 @@ function requestText(fetch: StickFetch, head: Head): string | undefined {
   }
 }
 
-/** HAProxy's conversions (configuration manual, section 7.3.1), where they lose nothing that tells clients apart. */
-function asType(
+/**
+ * A text as a key of a table of that type; undefined: it cannot be one. HAProxy's conversions (configuration manual,
+ * section 7.3.1), where they lose nothing that tells clients apart.
+ */
+export function tableKey(
   text: string,
   { type, length }: Pick<StickTableConfig, 'type' | 'length'>,
 ): string | undefined {

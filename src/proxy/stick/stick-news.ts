@@ -27,6 +27,11 @@ export class StickNews {
     this.#cancel ??= this.#clock.after(GATHER_MS, () => this.#tell());
   }
 
+  /** Keeps to itself what has not been told yet of a table: somebody has cleared it. */
+  forget(backend: string): void {
+    this.#waiting.delete(backend);
+  }
+
   /** Tells what is in a table, those used last at the end: in that order they are remembered. */
   teach(backend: string, table: StickTable | undefined): void {
     const expire = table?.expire ?? 0;

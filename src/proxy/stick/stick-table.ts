@@ -1,4 +1,5 @@
 import type { StickTableConfig } from '../../config/runtime/stickiness.ts';
+import type { StickFilter } from './table-question.ts';
 
 /** What a client was given, and until when that holds. */
 interface Entry {
@@ -132,15 +133,33 @@ export class StickTable {
     }
   }
 
-  /** Those used last, with ms until they end (infinite: never). */
-  newest(count: number, now: number): readonly (StickEntry & { readonly expiresIn: number })[] {
-    const skipped = Math.max(0, this.#entries.size - count);
+  /** Of those that are meant the ones used last, with ms until they end (infinite: never). */
+  newest(
+    count: number,
+    now: number,
+    which: StickFilter = {},
+  ): readonly (StickEntry & { readonly expiresIn: number })[] {
+    let skipped = -count;
+    for (const _ of this.#meant(which)) skipped++;
     const found: (StickEntry & { readonly expiresIn: number })[] = [];
     let i = 0;
-    for (const [key, { server, since, until }] of this.#entries) {
+    for (const [key, { server, since, until }] of this.#meant(which)) {
       if (i++ >= skipped && until > now) found.push({ key, server, since, expiresIn: until - now });
     }
     return found.reverse();
+  }
+
+  /** Drops those that are meant. Returns how many they were. */
+  clear(which: StickFilter): number {
+    const before = this.#entries.size;
+    for (const [key] of this.#meant(which)) this.#entries.delete(key);
+    return before - this.#entries.size;
+  }
+
+  *#meant({ key, server }: StickFilter): Iterable<[string, Entry]> {
+    const one = key === undefined ? undefined : this.#entries.get(key);
+    const looked = key === undefined ? this.#entries : one ? [[key, one] as [string, Entry]] : [];
+    for (const pair of looked) if (server === undefined || pair[1].server === server) yield pair;
   }
 
   #use(key: string, entry: Entry, now: number): void {

@@ -46,6 +46,7 @@ export function backendRow(changes: Partial<BackendCounters> = {}): BackendCount
       retriesRefused: 0,
       hedges: 0,
       hedgesWon: 0,
+      tableEntries: 0,
       duration: { buckets, sum: 0, count: 0 },
       servers: [],
     },

@@ -418,6 +418,7 @@ describe('a filter', () => {
       'backend',
       /^(?:haproxy_backend|vane_(?:discovery|drains?|ejections|hedges|mysql|no_server|panics?|queue|request|retries))(?:_|$)/,
     ],
+    ['sticktable', /^haproxy_sticktable_/],
     ['server', /^(?:haproxy_server|vane_mysql_server|vane_server)_/],
   ] as const)('for scope %s leaves only its families', async (scope, expected) => {
     const families = await scrape(systemView(), only(scope));

@@ -177,6 +177,7 @@ export function backendView(changes: BackendChanges = {}): BackendView {
       retriesRefused: 208,
       hedges: 209,
       hedgesWon: 210,
+      tableEntries: 211,
       duration: { buckets: new Array(DURATION_BOUNDS.length + 1).fill(2), sum: 99.5, count: 30 },
       servers: [],
       ...changes.counters,
@@ -203,6 +204,11 @@ function configOf(name: string, mode: 'http' | 'tcp'): BackendConfig {
     timeout: { connect: 5_000, server: 30_000, queue: 5_000, tunnel: 3_600_000, check: undefined },
     maxqueue: 0,
     httpchk: undefined,
+    stickiness: {
+      cookie: undefined,
+      table: { type: 'ip', length: 32, size: 212, expire: 0, nopurge: false, serverKey: 'name' },
+      ...{ rules: [], ignore: [] },
+    },
   };
 }
 
