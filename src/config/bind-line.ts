@@ -7,6 +7,8 @@ import type { AlpnProtocol, ClientBind, TlsBind } from './runtime/binds.ts';
 /** A frontend's `bind` as written: certificates are files still. */
 export interface BindLine extends ClientBind {
   readonly ssl: SslWords | undefined;
+  /** Where it is written, so that a mode without HTTP can refuse it. */
+  readonly proto?: { readonly is: 'h2'; readonly offset: number };
 }
 
 export interface SslWords {
@@ -17,14 +19,14 @@ export interface SslWords {
   readonly alpn: readonly AlpnProtocol[] | undefined;
 }
 
-const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver', 'alpn', 'accept-proxy', 'proxy-from'] as const;
+const KEYWORDS = ['ssl', 'crt', 'ssl-min-ver', 'alpn', 'proto', 'accept-proxy', 'proxy-from'] as const;
 const WITH_VALUE: ReadonlySet<string> = new Set(['crt', 'ssl-min-ver', 'alpn']);
 const PROTOCOLS: readonly AlpnProtocol[] = ['h2', 'http/1.1'];
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /**
- * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3 alpn h2,http/1.1`: an address, and HAProxy's bind parameters for TLS and for
- * the PROXY protocol (configuration manual, section 5.1). `proxy-from 10.0.0.0/8`, which HAProxy has as a rule
+ * `:443 ssl crt site.pem crt other.pem ssl-min-ver TLSv1.3 alpn h2,http/1.1`: an address, and HAProxy's bind parameters for TLS, HTTP/2
+ * without it (`proto h2`) and the PROXY protocol (configuration manual, section 5.1). `proxy-from 10.0.0.0/8`, which HAProxy has as a rule
  * (`expect-proxy`), says which networks `accept-proxy` is for.
  */
 export function parseBindLine(text: string): Parsed<BindLine> {
@@ -34,10 +36,15 @@ export function parseBindLine(text: string): Parsed<BindLine> {
   if (!address.ok) return { ...address, offset: (first?.offset ?? 0) + (address.offset ?? 0) };
   const proxy = parseProxy(rest);
   if (!proxy.ok) return proxy;
-  const { expectProxy, others } = proxy.value;
-  const bind = { ...address.value, ...(expectProxy ? { expectProxy } : {}) };
+  const { expectProxy } = proxy.value;
+  const spoken = parseProto(proxy.value.others);
+  if (!spoken.ok) return spoken;
+  const { proto, others } = spoken.value;
+  const bind = { ...address.value, ...(expectProxy ? { expectProxy } : {}), ...(proto ? { proto } : {}) };
   if (others.length === 0) return parsed({ ...bind, ssl: undefined });
   const ssl = parseSsl(others);
+  if (ssl.ok && proto)
+    return unparsed('with ssl, clients agree on h2: "alpn h2" instead of proto', proto.offset);
   return ssl.ok ? parsed({ ...bind, ssl: ssl.value }) : ssl;
 }
 
@@ -60,6 +67,21 @@ function parseProxy(
   return parsed({
     expectProxy: accept && { from: networks?.value },
     others: words.filter((word) => word !== accept && word !== from && word !== value),
+  });
+}
+
+/** Takes `proto h2` out. */
+function parseProto(
+  words: readonly Word[],
+): Parsed<{ readonly proto: BindLine['proto']; readonly others: readonly Word[] }> {
+  const at = words.findIndex(({ text }) => text === 'proto');
+  const [proto, value] = at < 0 ? [] : words.slice(at, at + 2);
+  if (!proto) return parsed({ proto: undefined, others: words });
+  if (!value) return unparsed('proto lacks its value', proto.offset);
+  if (value.text !== 'h2') return unparsed(`expected h2, found ${value.text}`, value.offset);
+  return parsed({
+    proto: { is: value.text, offset: proto.offset },
+    others: words.filter((word) => word !== proto && word !== value),
   });
 }
 

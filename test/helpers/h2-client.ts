@@ -13,9 +13,9 @@ export interface H2Answer {
   code: number | undefined;
 }
 
-/** A session with a server on a loopback port, whatever certificate that has. */
-export function openH2(port: number, options: object = {}): ClientHttp2Session {
-  const session = connectH2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options });
+/** A session with a server on a loopback port, over TLS with whatever certificate that has unless it is said. */
+export function openH2(port: number, options: object = {}, scheme = 'https'): ClientHttp2Session {
+  const session = connectH2(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options });
   session.on('error', () => {});
   return session;
 }

@@ -99,6 +99,32 @@ test('a client behind the PROXY protocol is who that says', async () => {
   session.close();
 });
 
+test('without TLS clients just speak it where the address says so, behind the PROXY protocol too', async () => {
+  await using web = await startWeb((request, response) =>
+    response.end(`${request.headers['x-forwarded-proto']} ${request.headers['x-forwarded-for']}`),
+  );
+  const clear = (words: string) => configOf(web.port).replace(/ssl crt \S+ /, words);
+  await using vane = await startApp(clear('proto h2'));
+  const session = openH2(portOf(vane), {}, 'http');
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => askH2(session, { ':method': 'POST' }, 'x'.repeat(100_000))),
+  );
+  for (const answer of answers)
+    expect(answer).toMatchObject({ status: 200, body: 'http 127.0.0.1', code: 0 });
+  session.close();
+  const old = connectPlain(portOf(vane), '127.0.0.1');
+  old.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await new Promise((resolve) => old.once('close', resolve).resume());
+  await eventually(() => expect(vane.access.at(-1)).toMatchObject({ termination: 'PR', status: -1 }));
+
+  await using behind = await startApp(clear('proto h2 accept-proxy'));
+  const below = connectPlain(portOf(behind), '127.0.0.1');
+  below.write('PROXY TCP4 192.0.2.7 192.0.2.8 1000 80\r\n');
+  const proxied = openH2(portOf(behind), { createConnection: () => below }, 'http');
+  expect(await askH2(proxied, {})).toMatchObject({ status: 200, body: 'http 192.0.2.7', code: 0 });
+  proxied.close();
+});
+
 test('a reload that takes the frontend away lets streams finish, and says goodbye', async () => {
   let answer = () => {};
   await using web = await startWeb((request, response) => {

@@ -15,11 +15,15 @@ const HTTP_PROTOCOLS = ['h2', 'http/1.1'] as const;
 
 /** An address with the certificates of its files read; undefined when one of them was reported. */
 export function resolveBind(
-  { ssl, ...bind }: BindLine,
+  { ssl, proto, ...rest }: BindLine,
   mode: 'http' | 'tcp',
   path: Path,
   context: ResolveContext,
 ): FrontendBind | undefined {
+  if (proto && mode === 'tcp') {
+    context.report({ path, at: { offset: proto.offset }, message: 'proto has no use in mode tcp' });
+  }
+  const bind = { ...rest, ...(proto ? { proto: proto.is } : {}) };
   if (!ssl) return bind;
   const certificates = ssl.crt.map((crt) => readCertificate(crt, path, context));
   if (!certificates.every((certificate) => certificate !== undefined)) return undefined;

@@ -19,6 +19,8 @@ export interface ClientBind extends BindAddress {
 export interface FrontendBind extends ClientBind {
   /** Absent: connections come in the clear. */
   readonly tls?: TlsBind;
+  /** What clients speak that agree on nothing (HAProxy: `proto`). Absent: HTTP/1. */
+  readonly proto?: 'h2';
 }
 
 export interface TlsBind {

@@ -7,7 +7,7 @@ export const frontend = z
     bind: listOf(bindLine(), 1)
       .optional()
       .describe(
-        'Addresses to listen on: host:port, or :port for every IPv4 address; with "ssl crt FILE" behind it for TLS, and "ssl-min-ver TLSv1.3" (else TLSv1.2).',
+        'Addresses to listen on: host:port, or :port for every IPv4 address; with "ssl crt FILE" behind it for TLS, and "ssl-min-ver TLSv1.3" (else TLSv1.2); "proto h2" for HTTP/2 in the clear.',
       ),
     mode: mode()
       .optional()

@@ -57,7 +57,8 @@ export function clientBind() {
     parsedBy((text: string): Parsed<ClientBind> => {
       const line = parseBindLine(text);
       if (!line.ok) return line;
-      const { ssl, ...clear } = line.value;
+      const { ssl, proto, ...clear } = line.value;
+      if (proto) return unparsed('proto is for frontends of mode http', proto.offset);
       return ssl ? unparsed('ssl is between client and server here', text.indexOf('ssl')) : parsed(clear);
     }),
   );

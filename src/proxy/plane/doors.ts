@@ -18,6 +18,12 @@ import { TlsDoor } from './tls-door.ts';
  */
 export type OpenListener = (bind: BindAddress, key: string, options: ListenerOptions) => Promise<Listener>;
 
+/** How the connections of one door go on. */
+export interface DoorWay {
+  readonly tls: TlsDoor | undefined;
+  readonly proto: FrontendBind['proto'];
+}
+
 /** Takes the connections of frontends. */
 export interface DoorHost {
   readonly clock: Clock;
@@ -25,9 +31,9 @@ export interface DoorHost {
   admitted(frontend: string, socket: Socket): boolean;
   /**
    * Takes one that was admitted, after the head of the PROXY protocol where there is to be one.
-   * @param tls encrypts the connection, and then gives it to `secured`; undefined: it stays as it is
+   * @param by `tls` encrypts the connection, and then gives it to `secured`; without it, it stays as it is
    */
-  accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void;
+  accepted(frontend: string, socket: Socket, by: DoorWay): void;
   /** A proxy did not say whose connection it brings; it has been ended. */
   headFailed(frontend: string, error: Error): void;
   secured(frontend: string, socket: TLSSocket): void;
@@ -45,6 +51,7 @@ interface Door {
   readonly frontend: string;
   readonly tls: EncryptedDoor | undefined;
   readonly expectProxy: ExpectProxy | undefined;
+  readonly proto: FrontendBind['proto'];
 }
 
 /** A TLS door, and what it was made of. */
@@ -99,7 +106,8 @@ export class Doors {
           const tls = this.#encrypted(config, bind, known?.tls);
           const listener = open ?? (await this.#listen({ host: bind.host, port: bind.port }, key, kept));
           if (!open) fresh.push(listener);
-          next.set(key, { listener, frontend, tls, expectProxy: bind.expectProxy });
+          const { expectProxy, proto } = bind;
+          next.set(key, { listener, frontend, tls, expectProxy, proto });
         } catch (error) {
           const { host, port } = bind;
           problems.push({ frontend, bind: { host, port }, message: messageOf(error) });
@@ -151,9 +159,9 @@ export class Doors {
     void listener.finish(this.#host.clock).then(() => this.#finishing.delete(listener));
   }
 
-  #accept({ frontend, tls }: Door, socket: Socket, withHead: boolean): void {
+  #accept({ frontend, tls, proto }: Door, socket: Socket, withHead: boolean): void {
     if (!this.#host.admitted(frontend, socket)) return;
-    const taken = () => this.#host.accepted(frontend, socket, tls?.door);
+    const taken = () => this.#host.accepted(frontend, socket, { tls: tls?.door, proto });
     if (!withHead) {
       taken();
       return;

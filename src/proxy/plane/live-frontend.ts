@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FrontendBind } from '../../config/runtime/binds.ts';
 import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { VaneError } from '../../core/errors.ts';
 import type { FrontendCounters } from './counters.ts';
@@ -6,8 +7,11 @@ import { FrontendTally } from './frontend-tally.ts';
 
 /** Serves the connections of one frontend; one implementation per mode. */
 export interface Acceptor {
-  /** Takes a client's connection over, from its first byte to its end. Never throws. */
-  serve(socket: Socket): void;
+  /**
+   * Takes a client's connection over, from its first byte to its end. Never throws.
+   * @param proto what is spoken on it, where that is not agreed on while it is encrypted
+   */
+  serve(socket: Socket, proto?: FrontendBind['proto']): void;
   /** Takes a new configuration of the same mode; what is under way goes on as it began. */
   update(config: FrontendConfig): void;
   /**

@@ -12,7 +12,7 @@ import { TcpAcceptor } from '../tcp/sessions.ts';
 import type { PlaneEnd } from './channel.ts';
 import { ClientConnections } from './client-connections.ts';
 import type { PlaneContext } from './context.ts';
-import { type DoorHost, Doors, type Opened, type OpenListener } from './doors.ts';
+import { type DoorHost, Doors, type DoorWay, type Opened, type OpenListener } from './doors.ts';
 import { keepRequestsYoung } from './heap.ts';
 import { LiveBackend } from './live-backend.ts';
 import { type Acceptor, LiveFrontend } from './live-frontend.ts';
@@ -119,11 +119,11 @@ export class Plane implements PlaneContext, DoorHost {
     this.log.debug({ frontend, error: messageOf(error) }, 'no head of the PROXY protocol');
   }
 
-  accepted(frontend: string, socket: Socket, tls: TlsDoor | undefined): void {
+  accepted(frontend: string, socket: Socket, { tls, proto }: DoorWay): void {
     const site = this.#sites.get(frontend);
     if (!site) socket.destroy();
     else if (tls) this.#encrypt(socket, tls);
-    else site.acceptor.serve(socket);
+    else site.acceptor.serve(socket, proto);
   }
 
   secured(frontend: string, socket: TLSSocket): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FrontendBind } from '../../config/runtime/binds.ts';
 import type { FrontendConfig } from '../../config/runtime/frontends.ts';
 import type { VaneError } from '../../core/errors.ts';
 import { CompatLane } from '../lanes/compat/lane.ts';
@@ -50,8 +51,9 @@ export class HttpAcceptor implements Acceptor, LaneHost, HttpSite {
     this.route = compileRoute(config);
   }
 
-  serve(socket: Socket): void {
-    const lane = speaksH2(socket) ? this.#h2 : this.#lanes[this.frontend.config.options.httpLane];
+  serve(socket: Socket, proto?: FrontendBind['proto']): void {
+    const lane =
+      proto === 'h2' || speaksH2(socket) ? this.#h2 : this.#lanes[this.frontend.config.options.httpLane];
     lane.serve(socket);
   }
 

@@ -33,6 +33,14 @@ backends: { web: { servers: [{ address: "127.0.0.1:80" }] } }`;
   return parseConfig([{ file: 'vane.yaml', text }], context).frontends[0]?.bind[0];
 }
 
+test('proto has no use in mode tcp', () => {
+  expect(bindOf(':80 proto h2')).toEqual({ host: '0.0.0.0', port: 80, proto: 'h2' });
+  const text =
+    'frontends: { db: { mode: tcp, bind: ":80 proto h2", default_backend: a } }\nbackends: { a: { mode: tcp, servers: [":1"] } }';
+  const read = () => parseConfig([{ file: 'vane.yaml', text }], { env: {}, hostname: 'lb-1', cwd: folder });
+  expect(read).toThrow('proto has no use in mode tcp');
+});
+
 function problemOf(bind: string) {
   try {
     bindOf(bind);

@@ -24,6 +24,10 @@ describe('a bind line', () => {
   test.each([
     [':443', { ...at('0.0.0.0', 443), ssl: undefined }],
     [
+      ':80 accept-proxy proto h2',
+      { ...at('0.0.0.0', 80), expectProxy: {}, ssl: undefined, proto: { is: 'h2', offset: 17 } },
+    ],
+    [
       '[::1]:443 ssl crt a.pem',
       { ...at('::1', 443), ssl: { crt: [{ path: 'a.pem', offset: 18 }], minVersion: 'TLSv1.2' } },
     ],
@@ -72,6 +76,9 @@ describe('a bind line', () => {
     [':443 ssl crt a ssl-min-ver TLSv1.1', 27, 'expected TLSv1.2 or TLSv1.3'],
     [':443 sll crt a', 5, 'unknown bind parameter sll'],
     [':443 ssl crt a accept-prxy', 15, 'unknown bind parameter accept-prxy'],
+    [':80 proto', 4, 'proto lacks its value'],
+    [':80 proto h3', 10, 'expected h2, found h3'],
+    [':443 ssl crt a proto h2', 15, '"alpn h2" instead of proto'],
     [':443 proxy-from 10.0.0.0/8', 5, 'proxy-from has no use without accept-proxy'],
     [':443 accept-proxy proxy-from', 18, 'proxy-from lacks its value'],
     [':443 accept-proxy proxy-from 10.0.0.0/8,10.0.0.0/33', 40, 'expected'],

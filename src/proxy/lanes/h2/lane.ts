@@ -25,7 +25,7 @@ export function speaksH2(socket: Socket): boolean {
 
 /**
  * The lane for HTTP/2 from clients, on Node's own implementation (nghttp2). Each stream is an exchange of its own; what
- * goes to servers is HTTP/1.1, and is the direct lane's work. WebSockets over HTTP/2 (RFC 8441) are not offered.
+ * goes to servers is HTTP/1.1, and is the direct lane's work. Clients agree on it over TLS, or just speak it. WebSockets over HTTP/2 (RFC 8441) are not offered.
  */
 export class H2Lane implements Lane {
   readonly #site: ConnectionSite;
