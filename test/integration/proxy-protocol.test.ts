@@ -125,7 +125,7 @@ defaults: { option: [http-lane ${lane}], timeout: { client: 5s } }
 frontends: { www: { bind: "127.0.0.1:0 accept-proxy", default_backend: web } }
 backends:
   web:
-    servers: [{ address: "127.0.0.1:${portOf(inner)}", ${key}: true, check: inter 100ms }]
+    servers: [{ address: "127.0.0.1:${portOf(inner)}", ${key}: true, check: inter 100ms fall 100 }]
     option: [httpchk GET /]
 `);
     expect(await ask(portOf(outer), HEAD, GET)).toContain('for 203.0.113.9');

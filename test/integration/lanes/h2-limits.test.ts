@@ -122,6 +122,19 @@ test('a head larger than is allowed is refused, and the connection goes on', asy
   session.close();
 });
 
+test('a head that is small only until it is unpacked is refused, and the connection goes on', async () => {
+  const rig = await startRig(H2);
+  const client = await FrameClient.open(rig.port);
+  // A literal that is put into the table (RFC 7541, section 6.2.1), and two thousand references to it.
+  const stored = literal(['x', 'y'.repeat(3_000)]);
+  stored[0] = 0x40;
+  client.send(FRAME.headers, 5, 1, Buffer.concat([literal(GET), stored, Buffer.alloc(2_000, 0xbe)]));
+  expect(await client.reset(1)).toBe(CALM);
+  client.headers(3, GET);
+  await eventually(() => expect(rig.host.outcomes).toMatchObject([{ status: 200 }]));
+  client.end();
+});
+
 test.each([8, 0])(
   'whoever breaks off streams as fast as he opens them, by code %i, is sent away',
   async (code) => {

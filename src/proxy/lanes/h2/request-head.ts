@@ -47,21 +47,18 @@ export function readH2Request(fields: H2Fields, ended: boolean, secure: boolean)
   const method = pseudo.get(':method') ?? '';
   if (!TOKEN.test(method)) return invalid('bad method');
   if (method === 'CONNECT') return invalid('CONNECT, but this is no forward proxy');
-  if (!SCHEME.test(pseudo.get(':scheme') ?? '')) return invalid('scheme is not http or https');
+  const scheme = pseudo.get(':scheme') ?? '';
+  if (!SCHEME.test(scheme)) return invalid('scheme is not http or https');
   const target = pseudo.get(':path') ?? '';
   if (!target.startsWith('/') && target !== '*') return invalid('bad path');
   const authority = pseudo.get(':authority');
-  if (authority !== undefined) {
-    const hosts = valuesOf(headers, 'host');
-    if (hosts.some((host) => host.toLowerCase() !== authority.toLowerCase())) {
-      return invalid('Host differs from the authority');
-    }
-    if (hosts.length === 0) headers.unshift('Host', authority);
-  }
   const parsed = parseTarget(method, target);
-  const frame = readFraming('1.1', parsed, headers);
-  if ('refused' in frame) return invalid(frame.refused);
   if (parsed === undefined) return invalid('request-target not understood');
+  if (authority !== undefined && valuesOf(headers, 'host').length === 0) headers.unshift('Host', authority);
+  // The authority is to Host what that of an absolute request-target is in HTTP/1.1.
+  const defaultPort = scheme.length === 'http'.length ? '80' : '443';
+  const frame = readFraming('1.1', { ...parsed, authority, defaultPort }, headers);
+  if ('refused' in frame) return invalid(frame.refused);
   const { host } = frame;
   if (host === '') return invalid('no authority');
   if (expectations.some((value) => value.toLowerCase() !== '100-continue')) {

@@ -43,6 +43,12 @@ describe('the head of a request over HTTP/2', () => {
     expect(both).toMatchObject({ head: { headers: ['host', 'W.example'] } });
   });
 
+  test('takes the port that the scheme means for none', () => {
+    const both = read([...GET, 'host', 'W.example:443'], true);
+    expect(both).toMatchObject({ head: { headers: ['host', 'W.example:443'], host: 'w.example' } });
+    expect(read([...GET, 'host', 'w.example:80'], true)).toMatchObject({ status: 400 });
+  });
+
   test('OPTIONS may be about the whole server', () => {
     const fields = [':method', 'OPTIONS', ':scheme', 'https', ':authority', 'w', ':path', '*'];
     expect(read(fields, true)).toMatchObject({ head: { target: '*', path: '*' } });
