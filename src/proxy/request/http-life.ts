@@ -187,15 +187,16 @@ export class HttpLife implements Attempter {
     this.#record.lease = lease;
     this.#firstAttemptAt ??= now;
     const attempt = new LeasedAttempt(this, work, lease, now, false);
-    if (mayHedge(this.#exchange.head) && work.backend.hedges.on && work.stick?.bound === undefined) {
-      this.#hedge ??= new Hedge(work.backend.hedges, this.site.context.clock, this.#divide);
+    const { hedges } = work.backend;
+    if (hedges.on && mayHedge(this.#exchange.head) && work.stick?.bound === undefined) {
+      this.#hedge ??= new Hedge(hedges, this.site.context.clock, (first) => this.#divide(first));
     }
     this.#hedge?.begin(attempt);
     this.#forward(attempt);
   }
 
   /** Makes a second attempt beside the first, if another server is free for it and the budget allows it. */
-  readonly #divide = ({ work, lease }: LeasedAttempt) => {
+  #divide({ work, lease }: LeasedAttempt): void {
     const tried = new Set([...this.#tried, lease.server.id]);
     const now = this.site.context.clock.now();
     const besides = work.backend.acquireBeside(tried, now);
@@ -203,7 +204,7 @@ export class HttpLife implements Attempter {
     const second = new LeasedAttempt(this, work, besides, now, false);
     this.#hedge?.divide(second);
     this.#forward(second);
-  };
+  }
 
   #forward(attempt: LeasedAttempt): void {
     // The server may have gone between the choice of it and now.
