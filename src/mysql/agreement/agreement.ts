@@ -42,6 +42,7 @@ export class Agreement {
   #session: string | undefined;
   /** Clock ms at which what is shared was last known to be reached. */
   #reachedAt = 0;
+  #cancelLate: Cancel = () => {};
   #lead: Lead | undefined;
   /** What was last told of: a store that was lost may count its indexes anew. */
   #told: SharedEntry | undefined;
@@ -60,7 +61,7 @@ export class Agreement {
 
   start(): void {
     const { keys, clock } = this.#options;
-    this.#reachedAt = clock.now();
+    this.#reached(clock.now());
     for (const key of [this.#lockKey, this.#key]) this.#unwatch.push(keys.watch(key, () => this.#look()));
     this.#look();
     this.#running = this.#run();
@@ -70,6 +71,7 @@ export class Agreement {
     for (const unwatch of this.#unwatch) unwatch();
     this.#stop.abort(new Error('stopped'));
     await this.#running;
+    this.#cancelLate();
     await this.written();
     if (this.#session === undefined) return;
     // Others need not wait for its time to be over.
@@ -109,10 +111,18 @@ export class Agreement {
     const begun = clock.now();
     if (this.#session !== undefined && !(await keys.renewSession(this.#session))) this.#session = undefined;
     this.#session ??= await keys.createSession(`mysql-vip ${vip}`, TTL_MS, LOCK_DELAY_MS);
-    this.#reachedAt = begun;
+    this.#reached(begun);
     if (isAble()) await this.#acquire();
     // Others may know more.
     else if (this.#holder === this.#session) await keys.release(this.#lockKey, this.#name, this.#session);
+  }
+
+  /** Looks again when that is too long ago, whatever is still waited for by then. */
+  #reached(at: number): void {
+    const { clock } = this.#options;
+    this.#reachedAt = at;
+    this.#cancelLate();
+    this.#cancelLate = clock.after(Math.max(0, at + TTL_MS - clock.now()), () => this.#look());
   }
 
   async #acquire(): Promise<void> {

@@ -17,12 +17,12 @@ async function setUp() {
   const proxy = (node: string, servers = 'db1=master,db2=slave') => {
     const state = { own: FIRST, isAble: true, leads: [] as Lead[], told: [] as Agreed[] };
     const { log, lines } = recordedLog();
-    const failing = { now: false };
+    const failing: { now?: () => Promise<boolean> } = {};
     const keys = registryKeys(shared, 'a test');
     const agreement = new Agreement({
       keys: {
         ...keys,
-        renewSession: (id) => (failing.now ? Promise.reject(new Error('no store')) : keys.renewSession(id)),
+        renewSession: (id) => failing.now?.() ?? keys.renewSession(id),
       },
       ...{ clock, log, vip: 'main', node, servers },
       own: () => state.own,
@@ -80,13 +80,27 @@ test('one that stops, or knows of no server any more, leaves it to another to de
 
 test('one that cannot renew takes nobody for the one that decides, and another is', async () => {
   const { a, b, pass } = await setUp();
-  a.failing.now = true;
+  a.failing.now = () => Promise.reject(new Error('no store'));
   await pass(12_000);
   expect(a.state.leads.at(-1)).toBe('nobody');
   expect(a.lines.length).toBeGreaterThan(0);
   await pass(30_000);
   expect(b.state.leads.at(-1)).toBe('self');
   expect(b.state.told.at(-1)).toMatchObject({ epoch: 1, target: 'db1' });
+});
+
+test('one whose store says nothing does not go on deciding when another may', async () => {
+  const { a, b, pass } = await setUp();
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  a.failing.now = () => promise;
+  await pass(12_500);
+  expect(a.state.leads.at(-1)).toBe('nobody');
+  await pass(30_000);
+  expect(b.state.leads.at(-1)).toBe('self');
+  delete a.failing.now;
+  resolve(false);
+  await pass(4_000);
+  expect(a.state.leads.at(-1)).toBe('other');
 });
 
 test('one whose servers are configured otherwise is told nothing', async () => {
