@@ -18,6 +18,7 @@ import { openFilesLimit, withinOpenFiles } from './open-files.ts';
 import { writePidFile } from './pid-file.ts';
 import { version } from './version.ts';
 
+const GOOD = 0;
 const FAILED = 1;
 /** What a shell says of a process that SIGINT has ended. */
 const INTERRUPTED = 130;
@@ -37,7 +38,8 @@ export async function run(path: string): Promise<number> {
   let configuration: Configuration | undefined;
   try {
     configuration = openConfiguration(path);
-    const config = await configuration.load();
+    const config = await Promise.race([configuration.load(), signals.stopAsked]);
+    if (!config) return GOOD;
     const definitions = await definitionsHere(config);
     return await runUntilStopped(config, definitions, configuration, signals);
   } catch (error) {
@@ -62,7 +64,7 @@ async function runUntilStopped(
   const relay = new LineRelay(output, systemClock);
   process.on('uncaughtException', (error) => void giveUp(log, error));
   process.on(FOREIGN_SIGNAL, (signal) => log.warn({ signal }, 'signal ignored: HUP reloads, TERM stops'));
-  let code = 0;
+  let code = GOOD;
   try {
     const openFiles = openFilesLimit();
     const app = await App.start(withinOpenFiles(config, openFiles, log), {
@@ -185,6 +187,7 @@ async function giveUp(log: ProcessLog, error: Error): Promise<void> {
 class Signals implements ProcessPort {
   static readonly #HEARD = ['SIGHUP', 'SIGUSR2', 'SIGTERM', 'SIGINT'] as const;
   readonly #pending = new Set<NodeJS.Signals>();
+  readonly #stopAsked = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
   #stoppingSince: number | undefined;
   /** Told what came of the reload that they asked for. */
@@ -193,6 +196,11 @@ class Signals implements ProcessPort {
 
   constructor() {
     for (const signal of Signals.#HEARD) process.on(signal, this.#hear);
+  }
+
+  /** Resolves once it is told to stop. */
+  get stopAsked(): Promise<void> {
+    return this.#stopAsked.promise;
   }
 
   /** Waits for the next signal. A stop goes before all else; many of one kind are one. */
@@ -253,7 +261,10 @@ class Signals implements ProcessPort {
     ) {
       process.exit(INTERRUPTED);
     }
-    if (isStop(signal)) this.#stoppingSince ??= now;
+    if (isStop(signal)) {
+      this.#stoppingSince ??= now;
+      this.#stopAsked.resolve();
+    }
     this.#pending.add(signal);
     this.#wake?.();
   }

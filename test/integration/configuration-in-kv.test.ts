@@ -132,3 +132,11 @@ test('a value that can be no configuration is refused, and a copy of another key
     /it is not the configuration of this key[\s\S]*UTF-8/,
   );
 });
+
+test('a start that waits for the store ends when it is told to', async () => {
+  await using consul = await startScriptedConsul(() => {});
+  await using program = vane(['run', '-f', `${consul.url.replace('http:', 'kv:')}/vane.yaml`]);
+  await eventually(() => expect(consul.asked).toHaveLength(1), 20_000);
+  program.signal('SIGTERM');
+  expect(await program.ended, program.output()).toBe(0);
+});

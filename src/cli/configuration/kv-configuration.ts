@@ -33,6 +33,8 @@ export class KvConfiguration implements Configuration {
   /** Why the kept copy was taken instead of what is in the store. */
   #insteadOf: ConfigError | undefined;
   #deaf: Cancel = () => {};
+  /** Ends a wait for a first answer. */
+  #giveUp: () => void = () => {};
 
   /** @param patience how long a first load without a kept copy waits for a store that is away, ms */
   constructor(address: KvAddress, clock: Clock, patience: number) {
@@ -109,6 +111,7 @@ export class KvConfiguration implements Configuration {
 
   close(): void {
     this.#deaf();
+    this.#giveUp();
     this.#followed.stop();
     this.#api.close();
   }
@@ -140,6 +143,7 @@ export class KvConfiguration implements Configuration {
   /** Waits for an answer, and through failures for so many ms. Rejects with ConfigError when there is none. */
   async #firstWord(patience: number): Promise<void> {
     const { promise: heard, resolve } = Promise.withResolvers<void>();
+    this.#giveUp = resolve;
     const look = () => {
       if (this.#followed.answered || (this.#followed.error && patience === 0)) resolve();
     };
