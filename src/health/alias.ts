@@ -2,6 +2,7 @@ import { fold } from '../registry/fold.ts';
 import type { Check, CheckKind, CheckStatus } from '../registry/model.ts';
 import { SERF_HEALTH } from '../registry/names.ts';
 import type { CatalogReader } from '../registry/reader.ts';
+import type { Reporter } from './report.ts';
 
 type AliasKind = Extract<CheckKind, { kind: 'alias' }>;
 
@@ -10,7 +11,7 @@ export interface AliasOptions {
   readonly id: string;
   readonly catalog: CatalogReader;
   readonly outputOf: (check: Check) => string;
-  readonly report: (status: CheckStatus, output: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** Consul's alias check: as bad as the worst check of another service, or of a node, its node's checks included. */
@@ -55,7 +56,7 @@ export class AliasCheck {
   }
 
   #judge(): void {
-    const { catalog, id, outputOf, report } = this.#options;
+    const { catalog, id, outputOf, reporter } = this.#options;
     const { node, serviceId } = this.#kind;
     // Whether an agent lives is not one of its own checks.
     const local = sameName(this.#node, catalog.self);
@@ -69,7 +70,7 @@ export class AliasCheck {
     const finding = judgeAlias({ node, serviceId, checks, exists, outputOf });
     if (finding.status === this.#said?.status && finding.output === this.#said.output) return;
     this.#said = finding;
-    report(finding.status, finding.output);
+    reporter.report(finding.status, finding.output);
   }
 }
 

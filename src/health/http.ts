@@ -17,8 +17,19 @@ const MOST_BODY_BYTES = 8 * 1024 * 1024;
  * link-local addresses: clouds hand out credentials there, and whoever answers a check must not be able to
  * have them fetched and shown in its output.
  */
-export function httpProbe(kind: HttpKind, outputMaxSize: number): Probe {
-  return { run: (signal) => runHttp(kind, outputMaxSize, signal) };
+export class HttpProbe implements Probe {
+  readonly #kind: HttpKind;
+  readonly #outputMaxSize: number;
+
+  /** @param outputMaxSize bytes of a body that are shown */
+  constructor(kind: HttpKind, outputMaxSize: number) {
+    this.#kind = kind;
+    this.#outputMaxSize = outputMaxSize;
+  }
+
+  run(signal: AbortSignal): Promise<ProbeResult> {
+    return runHttp(this.#kind, this.#outputMaxSize, signal);
+  }
 }
 
 async function runHttp(kind: HttpKind, outputMaxSize: number, signal: AbortSignal): Promise<ProbeResult> {

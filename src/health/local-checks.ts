@@ -8,9 +8,9 @@ import type { CatalogReader } from '../registry/reader.ts';
 import { AliasCheck } from './alias.ts';
 import { usualDockerHost } from './docker-engine.ts';
 import { DEFAULT_OUTPUT_MAX_SIZE } from './output.ts';
-import { ProbedCheck } from './probed-check.ts';
+import { ProbedCheck, type ProbedOptions } from './probed-check.ts';
 import { Reaper } from './reaper.ts';
-import { CheckReporter } from './report.ts';
+import { CheckReporter, type ReporterOptions } from './report.ts';
 import { Slots } from './slots.ts';
 import { TtlCheck } from './ttl.ts';
 import { settledBy } from './within.ts';
@@ -63,7 +63,9 @@ export class LocalChecks implements Part {
   readonly #options: LocalChecksOptions;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #slots: Slots;
+  /** What all checks have in common is there once. */
+  readonly #reporting: ReporterOptions;
+  readonly #probing: ProbedOptions;
   readonly #reaper: Reaper;
   readonly #owned = new Map<string, OwnedCheck>();
   /** Checks that have been let go of but still end a run or a report. */
@@ -74,7 +76,14 @@ export class LocalChecks implements Part {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
-    this.#slots = options.slots ?? new Slots(CHECKS_AT_ONCE);
+    this.#reporting = { registry: options.registry, clock: this.#clock, log: this.#log };
+    this.#probing = {
+      clock: this.#clock,
+      random: options.random ?? Math.random,
+      slots: options.slots ?? new Slots(CHECKS_AT_ONCE),
+      minInterval: options.minInterval ?? 1000,
+      dockerHost: options.dockerHost ?? usualDockerHost(),
+    };
     this.#reaper = new Reaper({
       registry: options.registry,
       checks: () => this.#reapable(),
@@ -158,11 +167,7 @@ export class LocalChecks implements Part {
   }
 
   #take(check: Check, definition: CheckDefinition, prompt: boolean): void {
-    const reporter = new CheckReporter(check.id, {
-      registry: this.#options.registry,
-      clock: this.#clock,
-      log: this.#log,
-    });
+    const reporter = new CheckReporter(check.id, this.#reporting);
     const forbidden = this.#forbidden(check);
     const task = forbidden === undefined ? this.#taskFor(check, definition, reporter, prompt) : undefined;
     this.#owned.set(check.id, { definition, serviceId: check.serviceId, forbidden, reporter, task });
@@ -172,23 +177,20 @@ export class LocalChecks implements Part {
   }
 
   #taskFor(check: Check, definition: CheckDefinition, reporter: CheckReporter, prompt: boolean) {
-    const { registry, random = Math.random, minInterval = 1000 } = this.#options;
-    const clock = this.#clock;
-    const report = (status: CheckStatus, output: string) => reporter.report(status, output);
+    const { registry } = this.#options;
+    const { clock } = this.#probing;
     const { kind } = definition;
     switch (kind.kind) {
       case 'ttl': {
         const outputMaxSize = definition.outputMaxSize || DEFAULT_OUTPUT_MAX_SIZE;
-        return new TtlCheck({ ttl: definition.ttl, outputMaxSize, clock, report });
+        return new TtlCheck({ ttl: definition.ttl, outputMaxSize, clock, reporter });
       }
       case 'alias': {
         const outputOf = (target: Check) => registry.freshOutput(target);
-        return new AliasCheck(kind, { id: check.id, catalog: registry.catalog, outputOf, report });
+        return new AliasCheck(kind, { id: check.id, catalog: registry.catalog, outputOf, reporter });
       }
     }
-    const dockerHost = this.#options.dockerHost ?? usualDockerHost();
-    const options = { clock, random, slots: this.#slots, minInterval, dockerHost, report };
-    return new ProbedCheck(kind, definition, prompt, options);
+    return new ProbedCheck(kind, definition, prompt, reporter, this.#probing);
   }
 
   #forbidden({ definition, file }: Check): string | undefined {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import type { CheckDefinition, CheckStatus } from '../registry/model.ts';
+import type { CheckDefinition } from '../registry/model.ts';
 import { type ProbedKind, probeFor } from './probes.ts';
+import type { Reporter } from './report.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { ConsulThreshold } from './threshold.ts';
@@ -16,7 +17,6 @@ export interface ProbedOptions {
   readonly minInterval: number;
   /** {@link parseDockerHost} */
   readonly dockerHost: string;
-  readonly report: (status: CheckStatus, output: string) => void;
 }
 
 /** A check of a {@link ProbedKind}: run again and again, reported when its threshold admits the result. */
@@ -24,16 +24,25 @@ export class ProbedCheck {
   readonly #runner: Runner;
 
   /** @param prompt run it soon instead of at a random moment of its interval */
-  constructor(kind: ProbedKind, definition: CheckDefinition, prompt: boolean, options: ProbedOptions) {
+  constructor(
+    kind: ProbedKind,
+    definition: CheckDefinition,
+    prompt: boolean,
+    reporter: Reporter,
+    options: ProbedOptions,
+  ) {
+    const { clock, random, slots } = options;
     const threshold = new ConsulThreshold(definition);
     const interval = Math.max(definition.interval, options.minInterval);
     this.#runner = new Runner({
-      ...options,
+      clock,
+      random,
+      slots,
       ...probeFor(kind, definition, options.dockerHost),
       interval,
       firstWithin: prompt ? Math.min(interval, PROMPT_MS) : interval,
       onResult: ({ status, output }) => {
-        if (threshold.admits(status)) options.report(status, output);
+        if (threshold.admits(status)) reporter.report(status, output);
       },
     });
   }

@@ -1,12 +1,12 @@
 import type { CheckDefinition, CheckKind } from '../registry/model.ts';
 import { dockerProbe } from './docker.ts';
 import { grpcProbe } from './grpc.ts';
-import { httpProbe } from './http.ts';
+import { HttpProbe } from './http.ts';
 import { DEFAULT_OUTPUT_MAX_SIZE } from './output.ts';
 import type { Probe } from './probe.ts';
 import { scriptProbe } from './script.ts';
 import { SLOT_FOR_MS } from './slots.ts';
-import { tcpProbe } from './tcp.ts';
+import { TcpProbe } from './tcp.ts';
 import { udpProbe } from './udp.ts';
 
 /** The kinds of check that are run; the others are told about (ttl) or follow the catalog (alias). */
@@ -35,9 +35,9 @@ export function probeFor(
   const outputMaxSize = definition.outputMaxSize || DEFAULT_OUTPUT_MAX_SIZE;
   switch (kind.kind) {
     case 'http':
-      return { probe: httpProbe(kind, outputMaxSize), timeout, slotFor: SLOT_FOR_MS };
+      return { probe: new HttpProbe(kind, outputMaxSize), timeout, slotFor: SLOT_FOR_MS };
     case 'tcp':
-      return { probe: tcpProbe(kind.address), timeout, slotFor: SLOT_FOR_MS };
+      return { probe: new TcpProbe(kind.address), timeout, slotFor: SLOT_FOR_MS };
     case 'udp':
       return { probe: udpProbe(kind.address), timeout, slotFor: SLOT_FOR_MS };
     case 'grpc':

@@ -15,6 +15,9 @@ interface Finding {
   readonly output: string;
 }
 
+/** Whom a check tells what it has found; one for each check, and there can be very many. */
+export type Reporter = Pick<CheckReporter, 'report'>;
+
 /** After a commit that failed, ms. */
 const RETRY_MS = 1000;
 
@@ -27,7 +30,7 @@ export class CheckReporter {
   readonly #options: ReporterOptions;
   #pending: Finding | undefined;
   #sending: Promise<void> | undefined;
-  #cancelRetry: Cancel = () => {};
+  #cancelRetry: Cancel | undefined;
   #criticalSince: number | undefined;
   #closed = false;
 
@@ -46,7 +49,7 @@ export class CheckReporter {
     if (this.#closed) return;
     this.#note(status);
     this.#pending = { status, output };
-    this.#cancelRetry();
+    this.#cancelRetry?.();
     this.#sending ??= this.#send();
   }
 
@@ -54,7 +57,7 @@ export class CheckReporter {
   async reportNow(status: CheckStatus, output: string): Promise<void> {
     this.#note(status);
     this.#pending = undefined;
-    this.#cancelRetry();
+    this.#cancelRetry?.();
     await this.#commit({ status, output });
   }
 
@@ -62,7 +65,7 @@ export class CheckReporter {
   async close(): Promise<void> {
     this.#closed = true;
     this.#pending = undefined;
-    this.#cancelRetry();
+    this.#cancelRetry?.();
     await this.#sending;
   }
 

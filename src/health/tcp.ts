@@ -6,18 +6,24 @@ import type { Probe, ProbeResult } from './probe.ts';
 type Connected = 'open' | 'timeout' | Error;
 
 /** Consul's TCP check: passes when a connection to `host:port` opens. */
-export function tcpProbe(address: string): Probe {
-  return {
-    async run(signal) {
-      const at = splitHostPort(address);
-      if (!at) return result('SOCKERR', `dial tcp: address ${address}: missing port in address`);
-      if (at.port > 65535) return result('SOCKERR', `dial tcp: address ${address}: invalid port`);
-      const connected = await tryConnect(at.host, at.port, signal);
-      if (connected === 'open') return result('L4OK', `TCP connect ${address}: Success`);
-      if (connected === 'timeout') return result('L4TOUT', `dial tcp ${address}: i/o timeout`);
-      return result('L4CON', dialWords(connected, at.host, at.port));
-    },
-  };
+export class TcpProbe implements Probe {
+  readonly #address: string;
+
+  /** @param address `host:port` or `[ipv6]:port` */
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  async run(signal: AbortSignal): Promise<ProbeResult> {
+    const address = this.#address;
+    const at = splitHostPort(address);
+    if (!at) return result('SOCKERR', `dial tcp: address ${address}: missing port in address`);
+    if (at.port > 65535) return result('SOCKERR', `dial tcp: address ${address}: invalid port`);
+    const connected = await tryConnect(at.host, at.port, signal);
+    if (connected === 'open') return result('L4OK', `TCP connect ${address}: Success`);
+    if (connected === 'timeout') return result('L4TOUT', `dial tcp ${address}: i/o timeout`);
+    return result('L4CON', dialWords(connected, at.host, at.port));
+  }
 }
 
 /** HAProxy's plain check of a server: a connection that opens is good. */

@@ -1,13 +1,13 @@
 import type { Cancel, Clock } from '../core/clock.ts';
-import type { CheckStatus } from '../registry/model.ts';
 import { capturedHead } from './output.ts';
+import type { Reporter } from './report.ts';
 
 export interface TtlOptions {
   /** Silence after which the check is critical, ms. */
   readonly ttl: number;
   readonly outputMaxSize: number;
   readonly clock: Clock;
-  readonly report: (status: CheckStatus, output: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** Consul's TTL check: critical when nobody has said anything for too long. */
@@ -50,6 +50,6 @@ export class TtlCheck {
 
   #expire(): void {
     const last = this.#lastOutput === '' ? '' : ` (last output before timeout follows): ${this.#lastOutput}`;
-    this.#options.report('critical', `TTL expired${last}`);
+    this.#options.reporter.report('critical', `TTL expired${last}`);
   }
 }

@@ -170,24 +170,6 @@ export class Catalog implements CatalogReader {
     }
   }
 
-  changed(query: Query, index: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      if (this.indexOf(query) > index) return resolve();
-      const unwatch = this.watch(query, () => {
-        if (this.indexOf(query) <= index) return;
-        unwatch();
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = () => {
-        unwatch();
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
-  }
-
   watch(query: Query, fn: () => void): Cancel {
     const cancel = this.#topics.on(topicOf(query), fn);
     if (query.kind !== 'kv-tree') return cancel;

@@ -66,12 +66,6 @@ export interface CatalogReader {
   readonly queries: QueryReader;
   /** The current index of one query. */
   indexOf(query: Query): number;
-
-  /**
-   * Resolves once `indexOf(query)` is greater than `index`, or rejects with the signal's reason. Without a
-   * bound of its own: callers bring the timeout as the signal.
-   */
-  changed(query: Query, index: number, signal: AbortSignal): Promise<void>;
   /** Calls `fn` after every commit that moved the query's index; synchronously, so keep it short. */
   watch(query: Query, fn: () => void): () => void;
   /**

@@ -50,7 +50,6 @@ export function catalogOf(rows: readonly Row[]): CatalogReader {
     sessions: { get: unused, all: unused, ofNode: unused, naming: unused },
     queries: { all: unused, find: () => undefined },
     indexOf: () => 1,
-    changed: unused,
     watch: unused,
     watchChecks: unused,
   };

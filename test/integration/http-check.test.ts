@@ -7,7 +7,7 @@ import {
   type Server as TcpServer,
 } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { httpProbe } from '../../src/health/http.ts';
+import { HttpProbe } from '../../src/health/http.ts';
 import { isLinkLocal } from '../../src/health/http-hop.ts';
 import { httpchkProbe } from '../../src/health/httpchk.ts';
 import type { CheckKind } from '../../src/registry/model.ts';
@@ -42,7 +42,7 @@ function site(answer: (request: IncomingMessage, response: ServerResponse) => vo
 }
 
 function check(url: string, kind: Partial<HttpKind> = {}, outputMaxSize = 4096) {
-  return httpProbe(
+  return new HttpProbe(
     { kind: 'http', url, method: '', header: {}, body: '', tlsSkipVerify: false, ...kind },
     outputMaxSize,
   );

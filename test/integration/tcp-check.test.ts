@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { connectProbe, tcpProbe } from '../../src/health/tcp.ts';
+import { connectProbe, TcpProbe } from '../../src/health/tcp.ts';
 import { eventually } from '../helpers/eventually.ts';
 
 let server: Server;
@@ -25,7 +25,7 @@ const CLOSED = 1;
 
 describe("Consul's TCP check", () => {
   test('passes when the connection opens, and closes it', async () => {
-    expect(await tcpProbe(`127.0.0.1:${port}`).run(patient())).toEqual({
+    expect(await new TcpProbe(`127.0.0.1:${port}`).run(patient())).toEqual({
       status: 'passing',
       output: `TCP connect 127.0.0.1:${port}: Success`,
       code: 'L4OK',
@@ -42,14 +42,14 @@ describe("Consul's TCP check", () => {
     ['127.0.0.1:99999', 'dial tcp: address 127.0.0.1:99999: invalid port', 'SOCKERR'],
     ['a:b:c', 'dial tcp: address a:b:c: missing port in address', 'SOCKERR'],
   ])('%s is critical', async (address, output, code) => {
-    const result = await tcpProbe(address).run(patient());
+    const result = await new TcpProbe(address).run(patient());
     expect(result).toMatchObject({ status: 'critical', code });
     if (typeof output === 'string') expect(result.output).toBe(output);
     else expect(result.output).toMatch(output);
   });
 
   test('out of time is critical', async () => {
-    expect(await tcpProbe(`127.0.0.1:${port}`).run(AbortSignal.abort())).toMatchObject({
+    expect(await new TcpProbe(`127.0.0.1:${port}`).run(AbortSignal.abort())).toMatchObject({
       status: 'critical',
       output: `dial tcp 127.0.0.1:${port}: i/o timeout`,
       code: 'L4TOUT',
@@ -58,7 +58,7 @@ describe("Consul's TCP check", () => {
 
   test('is cut off while connecting', async () => {
     const timeout = new AbortController();
-    const run = tcpProbe(`127.0.0.1:${port}`).run(timeout.signal);
+    const run = new TcpProbe(`127.0.0.1:${port}`).run(timeout.signal);
     timeout.abort();
     expect(await run).toMatchObject({ code: 'L4TOUT' });
   });

@@ -75,7 +75,8 @@ export function matching(call: Call, entries: readonly ServiceEntry[]): readonly
 type SharedAnswers = RecentMap<{ readonly entries: readonly ServiceEntry[]; readonly json: SharedJson }>;
 
 const MOST_SHARED = 4_096;
-const MOST_SHARED_BYTES = 8 * 1024 * 1024;
+/** What many wait for has changed just now: the last few are those that are asked for again. */
+const MOST_SHARED_BYTES = 2 * 1024 * 1024;
 /** Parameters that make an answer the asker's own. */
 const NARROWING = ['filter', 'tag', 'node-meta', 'pretty'] as const;
 

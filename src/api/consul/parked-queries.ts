@@ -13,7 +13,8 @@ export class ParkedQueries {
   readonly #catalog: CatalogReader;
   readonly #clock: Clock;
   readonly #limit: number;
-  readonly #parked = new Set<AbortController>();
+  /** What wakes each of them without anything having happened. */
+  readonly #parked = new Set<() => void>();
   #released = false;
 
   constructor(options: { catalog: CatalogReader; clock: Clock; limit: number }) {
@@ -41,45 +42,65 @@ export class ParkedQueries {
     deadline: number,
     onGone: (fn: () => void) => Cancel,
   ): Promise<boolean> {
-    if (this.#catalog.indexOf(query) > index) return true;
-    return this.hold((signal) => this.#catalog.changed(query, index, signal), deadline, onGone);
+    const catalog = this.#catalog;
+    if (catalog.indexOf(query) > index) return true;
+    return this.#park(deadline, onGone, (wake) =>
+      catalog.watch(query, () => {
+        if (catalog.indexOf(query) > index) wake();
+      }),
+    );
   }
 
   /**
-   * The same for what is not in the catalog: `happens` resolves once there is something to tell, and rejects with
-   * the signal's reason.
+   * The same for what is not in the catalog: `happens` resolves once there is something to tell, and is given up by
+   * its signal. Rejects with what it rejects with before that.
    */
   async hold(
     happens: (signal: AbortSignal) => Promise<void>,
     deadline: number,
     onGone: (fn: () => void) => Cancel,
   ): Promise<boolean> {
+    return this.#park(deadline, onGone, (wake, fail) => {
+      const waiting = new AbortController();
+      // After the signal neither of them does anything.
+      happens(waiting.signal).then(wake, fail);
+      return () => waiting.abort();
+    });
+  }
+
+  /** @param watch begins to watch, and calls back when there is something to tell or it has failed; returns its end */
+  async #park(
+    deadline: number,
+    onGone: (fn: () => void) => Cancel,
+    watch: (wake: () => void, fail: (error: unknown) => void) => Cancel,
+  ): Promise<boolean> {
     const left = deadline - this.#clock.now();
     if (this.#released || left <= 0) return false;
     if (this.#parked.size >= this.#limit) {
       throw new Refusal(429, `More than ${this.#limit} blocking queries are waiting already`);
     }
-    const waiting = new AbortController();
-    const wake = () => waiting.abort();
-    this.#parked.add(waiting);
-    const cancelTimer = this.#clock.after(left, wake);
-    const cancelGone = onGone(wake);
-    try {
-      await happens(waiting.signal);
-      return true;
-    } catch (error) {
-      if (waiting.signal.aborted) return false;
-      throw error;
-    } finally {
-      cancelTimer();
-      cancelGone();
-      this.#parked.delete(waiting);
-    }
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        if (!this.#parked.delete(giveUp)) return;
+        unwatch();
+        cancelTimer();
+        cancelGone();
+        settle();
+      };
+      const giveUp = () => end(() => resolve(false));
+      this.#parked.add(giveUp);
+      const cancelTimer = this.#clock.after(left, giveUp);
+      const cancelGone = onGone(giveUp);
+      const unwatch = watch(
+        () => end(() => resolve(true)),
+        (error) => end(() => reject(error)),
+      );
+    });
   }
 
   /** Wakes all that wait, and lets nothing wait any more. */
   release(): void {
     this.#released = true;
-    for (const waiting of [...this.#parked]) waiting.abort();
+    for (const giveUp of [...this.#parked]) giveUp();
   }
 }

@@ -9,7 +9,9 @@ function setUp(ttl: number, outputMaxSize = 4096) {
     ttl,
     outputMaxSize,
     clock,
-    report: (status, output) => reports.push(`${clock.now()} ${status}: ${output}`),
+    reporter: {
+      report: (status, output) => void reports.push(`${clock.now()} ${status}: ${output}`),
+    },
   });
   check.start();
   return { clock, check, reports };
@@ -50,7 +52,7 @@ test('a timer that comes early does not end a TTL of many weeks', () => {
     ttl: 10 * week,
     outputMaxSize: 10,
     clock: bounded,
-    report: (status) => reports.push(status),
+    reporter: { report: (status) => void reports.push(status) },
   });
   check.start();
   clock.advance(10 * week - 1);

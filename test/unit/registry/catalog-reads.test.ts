@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { ServiceEntry } from '../../../src/registry/reader.ts';
 import { committing, deleteService, putCheck, putNode, putService } from '../../helpers/registry-rows.ts';
@@ -125,26 +124,8 @@ describe('checks', () => {
   });
 });
 
-describe('waiting', () => {
+describe('watching', () => {
   const web = { kind: 'health-service', service: 'web' } as const;
-  const never = new AbortController().signal;
-
-  test('resolves at once when the index is past already', async () => {
-    const { catalog } = committing(10);
-    await catalog.changed(web, 9, never);
-    expect(catalog.awaited).toBe(0);
-  });
-
-  test('resolves on a change, whatever the case of the name, and leaves no listener', async () => {
-    const { catalog, commit } = committing(10);
-    const waiting = catalog.changed({ ...web, service: 'WEB' }, 10, never);
-    expect(catalog.awaited).toBe(1);
-    expect(getEventListeners(never, 'abort')).toHaveLength(1);
-    commit(putNode('n1'), putService('n1', 'web-1', 'web'));
-    await waiting;
-    expect(catalog.awaited).toBe(0);
-    expect(getEventListeners(never, 'abort')).toEqual([]);
-  });
 
   test('sees the whole commit', async () => {
     const { catalog, commit } = committing();
@@ -154,30 +135,6 @@ describe('waiting', () => {
     });
     const index = commit(putNode('n1'), putService('n1', 'w', 'web'), putService('n1', 'd', 'db'));
     expect(seen).toEqual([index, 1, 1]);
-  });
-
-  test('for an index still to come sleeps through what does not reach it', async () => {
-    const { catalog, commit } = committing(10);
-    let done = false;
-    const waiting = catalog.changed(web, 12, never).then(() => {
-      done = true;
-    });
-    commit(putNode('n1'), putService('n1', '1', 'web'));
-    commit(putService('n1', '2', 'web'));
-    await new Promise(setImmediate);
-    expect(done).toBe(false);
-    commit(putService('n1', '3', 'web'));
-    await waiting;
-  });
-
-  test('rejects with the reason of the signal, and leaves no listener', async () => {
-    const { catalog } = committing(10);
-    const controller = new AbortController();
-    const waiting = catalog.changed(web, 10, controller.signal);
-    controller.abort(new Error('gone'));
-    await expect(waiting).rejects.toThrow('gone');
-    await expect(catalog.changed(web, 1, controller.signal)).rejects.toThrow('gone');
-    expect(catalog.awaited).toBe(0);
   });
 
   test('a listener that throws keeps no other from hearing', () => {
