@@ -223,7 +223,7 @@ export class App {
     const { node: name, datacenter } = this.#config.global;
     const { scriptChecks, dockerHost, nodeAddress: address, domain, warningsFail, lenientFields } = config;
     const clock = this.#clock;
-    const store = await openStore(config.store, { clock, log });
+    const store = openStore(config.store, { clock, log });
     const registry = new Registry({
       store,
       clock,

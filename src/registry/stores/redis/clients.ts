@@ -1,7 +1,10 @@
-import { Cluster, Redis } from 'ioredis';
+import { createRequire } from 'node:module';
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from '../../../config/runtime/store.ts';
 
 export type RedisClient = Redis | Cluster;
+
+const require = createRequire(import.meta.url);
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Of attempts to connect; jittered, so that the nodes do not all come back in the same moment. */
@@ -37,6 +40,8 @@ export function connectRedis(
     ...(tls ? { tls: tls.ca === undefined ? {} : { ca: tls.ca } } : {}),
   };
   const [first] = hosts;
+  // Loaded with the first connection: most Vanes have no Redis, and it takes some 10 MB of memory.
+  const { Cluster, Redis }: typeof import('ioredis') = require('ioredis');
   switch (address.kind) {
     case 'cluster':
       return new Cluster([...hosts], {
