@@ -48,6 +48,8 @@ needs('redis-server', 'redis-server').test(
     const atB = await homesAt(b, first);
     expect(new Set(atB).size).toBe(names.length);
     await eventually(async () => expect(await learned(a)).toBeGreaterThanOrEqual(first.length));
+    // What its workers answer now, they answer after they have been told.
+    await learned(a);
     expect(await homesAt(a, first)).toEqual(atB);
 
     // Who comes later learns what is there, though another comes with it who knows nothing.
