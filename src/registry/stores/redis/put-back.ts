@@ -48,8 +48,8 @@ export async function putBackRows(lost: LostRegistry): Promise<void> {
   await restoration.inTurn(lost.signal, async (keep) => {
     await replay.goOn();
     const append = async (one: PutBack, asOf?: number) => {
-      await store.append(epoch, randomUUID(), { ...one, cause: PUT_BACK, asOf }, lost.least);
-      await keep();
+      const commit = { ...one, cause: PUT_BACK, asOf };
+      await Promise.all([store.append(epoch, randomUUID(), commit, lost.least), keep()]);
     };
     // Clients wait for indexes later than those that they have seen.
     if (replay.index < lost.least) await append({ changes: [], expects: [] });
@@ -59,6 +59,8 @@ export async function putBackRows(lost: LostRegistry): Promise<void> {
     if (own.length > 0) await append({ changes: own, expects: [] });
     await restoration.hasSpoken(self);
     const restored = await restoration.read();
+    // Others wait for their turn: whoever knows no more than what is there already is done.
+    if (knownUpTo <= restored.upTo) return replay.goOn();
     const knowledge: Knowledge = {
       ...{ held, self, ...restored, found: replay.catalog },
       isStale: ({ modifyIndex }) => (replay.putBackAsOf(modifyIndex) ?? knownUpTo) < knownUpTo,
@@ -72,7 +74,7 @@ export async function putBackRows(lost: LostRegistry): Promise<void> {
       }
     }
     await replay.goOn();
-    if (knownUpTo > restored.upTo) await restoration.isWhole(knownUpTo);
+    await restoration.isWhole(knownUpTo);
   });
 }
 
