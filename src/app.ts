@@ -22,6 +22,7 @@ import type { Log } from './core/log.ts';
 import { registryResolver } from './discovery/from-registry.ts';
 import type { Resolver } from './discovery/resolution.ts';
 import { createDnsServer, type DnsServer } from './dns/server.ts';
+import { ExternalChecks } from './health/external-checks.ts';
 import { LocalChecks } from './health/local-checks.ts';
 import { Slots } from './health/slots.ts';
 import { forgetLeftovers } from './mysql/registrations/builtin-instances.ts';
@@ -257,6 +258,8 @@ export class App {
     const slots = this.#slots;
     const checks = new LocalChecks({ registry, scriptChecks, dockerHost, clock, log, slots });
     await this.#lifecycle.start(checks);
+    if (config.externalChecks)
+      await this.#lifecycle.start(new ExternalChecks({ registry, clock, log, slots }));
     if (config.http) {
       const version = CONSUL_VERSION;
       this.#consul = createConsulApi({

@@ -46,6 +46,7 @@ const FIXED: readonly (readonly [path: string, read: (config: RuntimeConfig) => 
   ['registry.domain', ({ registry }) => registry?.domain],
   ['registry.store', ({ registry }) => registry?.store],
   ['registry.script-checks', ({ registry }) => registry?.scriptChecks],
+  ['registry.external-checks', ({ registry }) => registry?.externalChecks ?? false],
   ['registry.docker-host', ({ registry }) => registry?.dockerHost],
   ['registry.node-address', ({ registry }) => registry?.nodeAddress],
   ['registry.warning', ({ registry }) => registry?.warningsFail ?? false],

@@ -20,6 +20,7 @@ import { logCommit } from './commit-log.ts';
 import { Commits } from './commits.ts';
 import { effective } from './effective.ts';
 import { isAsExpected } from './expectations.ts';
+import { ExternalReports } from './external-reports.ts';
 import { KeyValues } from './key-values.ts';
 import { LockDelays } from './lock-delays.ts';
 import { planNodeMaintenance, planServiceMaintenance } from './maintenance-plans.ts';
@@ -75,6 +76,7 @@ export class Registry implements RegistryCommands, Part {
   readonly sessions: Sessions;
   readonly transactions: Transactions;
   readonly queries: PreparedQueries;
+  readonly external: ExternalReports;
   /** Undefined: no other node shares this registry. */
   readonly cluster: Cluster | undefined;
   readonly #options: RegistryOptions;
@@ -117,6 +119,7 @@ export class Registry implements RegistryCommands, Part {
     this.sessions = new Sessions({ catalog, enqueue, commits, clock, log, newId: randomUUID, coordination });
     const reassert = () => this.#putOwnNode('return');
     this.cluster = coordination && new Cluster({ coordination, catalog, node, clock, log, random, reassert });
+    this.external = new ExternalReports({ catalog, enqueue, commits, cluster: this.cluster });
     this.transactions = new Transactions({ catalog, enqueue, commits, delays, backlog });
     this.queries = new PreparedQueries({ catalog, enqueue, commits, newId: randomUUID });
   }

@@ -53,6 +53,7 @@ export function resolveRegistry(
     store: resolveStore(user, dataDir, context),
     services: user.services ?? [],
     scriptChecks: user['script-checks'] ?? 'off',
+    externalChecks: user['external-checks'] ?? false,
     dockerHost: user['docker-host'],
     nodeAddress: user['node-address'] ?? (http && !EVERY_ADDRESS.has(http.host) ? http.host : '127.0.0.1'),
     dnsConfig: resolveDnsConfig(user, dns, context),

@@ -15,6 +15,8 @@ export interface RegistryConfig {
   readonly services: readonly string[];
   /** `files`: only checks from definition files may run programs; `api`: whoever reaches the API may. */
   readonly scriptChecks: 'off' | 'files' | 'api';
+  /** Checks of nodes that are written into the catalog as external are run. */
+  readonly externalChecks: boolean;
   /** Where Docker checks are run, as it is written. Undefined: where the environment says, or the usual place. */
   readonly dockerHost: string | undefined;
   /** Advertised as this node's address, for services registered without one. */

@@ -60,6 +60,12 @@ export const registry = z.strictObject({
     .describe(
       'Whose checks may run programs on this machine. files: those of definition files; api: also those registered over HTTP. Default: off.',
     ),
+  'external-checks': z
+    .boolean()
+    .optional()
+    .describe(
+      'Run the HTTP, TCP and UDP checks of nodes that are written into the catalog as external, as consul-esm does. One of the nodes that share the registry does. Default: false.',
+    ),
   'docker-host': z
     .string()
     .transform(parsedBy(checkDockerHost))

@@ -1,7 +1,9 @@
 import { type Cancel, type Clock, sleep } from '../../core/clock.ts';
+import { Emitter } from '../../core/emitter.ts';
 import { messageOf, VaneError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { fold } from '../fold.ts';
+import type { Cause, Change } from '../model.ts';
 import type { CatalogReader } from '../reader.ts';
 import type { Effect } from '../tables.ts';
 import type { Coordination, Member, MemberFacts, Refused, Standing, StoreBacklog } from './coordination.ts';
@@ -78,6 +80,9 @@ export class Cluster {
   #lost = false;
   #lag = 0;
   #reasserting = false;
+  readonly #elected = new Emitter<boolean>();
+  /** What those who wait for the lead have been told last. */
+  #leads = false;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -144,7 +149,21 @@ export class Cluster {
   start(): void {
     const { catalog } = this.#options;
     this.#unwatch = catalog.watch({ kind: 'health-node', node: catalog.self }, () => this.#reassert());
+    this.#tellElected();
     this.#running = this.#run();
+  }
+
+  /** Calls back, at once and after every change, with whether this node leads. */
+  whileLeading(fn: (leads: boolean) => void): Cancel {
+    fn(this.#leads);
+    return this.#elected.on(fn);
+  }
+
+  /** Resolves to false, with nothing changed, where another node leads by then. Rejects with STORE_FAILED. */
+  async commitAsLeader(changes: readonly Change[], cause: Cause): Promise<boolean> {
+    const token = this.#standing?.token;
+    if (token === undefined) return false;
+    return this.#options.coordination.commitIf(token, { kind: 'leads' }, changes, cause);
   }
 
   /** Takes in what a commit has done. */
@@ -181,7 +200,15 @@ export class Cluster {
       await sleep(clock, wait, this.#closing.signal).catch(() => {});
       if (this.#closing.signal.aborted) return;
       wait = await this.#beat();
+      this.#tellElected();
     }
+  }
+
+  #tellElected(): void {
+    const leads = this.#standing?.token !== undefined;
+    if (leads === this.#leads) return;
+    this.#leads = leads;
+    this.#elected.emit(leads);
   }
 
   /** Resolves to ms until the next one. */

@@ -62,6 +62,8 @@ export interface StoreBacklog {
 
 /** What must still be so at the moment a leader's commit is made. */
 export type Condition =
+  /** Nothing but that. */
+  | { readonly kind: 'leads' }
   /** A node's lease has lapsed, and that many ms ago. */
   | { readonly kind: 'lapsed'; readonly node: string; readonly ms: number }
   /** A session has not been renewed in time. */

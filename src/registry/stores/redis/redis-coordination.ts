@@ -118,7 +118,7 @@ export class RedisCoordination implements Coordination {
     const { epoch: name, index, log, cluster, leases, sessions } = keys;
     const session = condition.kind === 'due' ? condition.session : '';
     const names = [name, index, log, cluster, leases, sessions, keys.ended(session)];
-    const what = condition.kind === 'due' ? ['due', session] : ['lapsed', fold(condition.node), condition.ms];
+    const what = conditionArgs(condition);
     return send(changes, cause, async (epoch, uid) => {
       const commit = encodeCommit({ changes, cause, expects: [] });
       const args = [epoch, uid, commit, this.#holder, token, ...what];
@@ -174,6 +174,18 @@ export class RedisCoordination implements Coordination {
 
   #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     return runScript(this.#options.client, script, keys, args).catch(failed);
+  }
+}
+
+/** As {@link appendAsLeader} takes it. */
+function conditionArgs(condition: Condition): readonly (string | number)[] {
+  switch (condition.kind) {
+    case 'leads':
+      return ['leads'];
+    case 'lapsed':
+      return ['lapsed', fold(condition.node), condition.ms];
+    case 'due':
+      return ['due', condition.session];
   }
 }
 

@@ -35,7 +35,7 @@ return append(KEYS[2], KEYS[3], ARGV[2], ARGV[3], ARGV[4])
  * The same for a leader, if it still leads and what it acts upon is still so; returns '' if not.
  *
  * KEYS: epoch, index, log, cluster, leases, sessions, a key that says that the session has ended. ARGV: the epoch, the
- * id of the commit, the commit, the holder, its token, then `lapsed`, a node and ms since when, or `due` and a session.
+ * id of the commit, the commit, the holder, its token, then `leads`, or `lapsed`, a node and ms since when, or `due` and a session.
  */
 export const appendAsLeader = script(`${APPENDING}
 local wrong = requireEpoch(KEYS[1], ARGV[1])
@@ -52,7 +52,7 @@ if ARGV[6] == 'lapsed' then
     redis.call('ZADD', KEYS[5], expires, ARGV[7])
   end
   if tonumber(expires) + tonumber(ARGV[8]) > now then return '' end
-else
+elseif ARGV[6] == 'due' then
   local due = redis.call('ZSCORE', KEYS[6], ARGV[7])
   if not due or tonumber(due) > now then return '' end
   redis.call('ZREM', KEYS[6], ARGV[7])
