@@ -135,6 +135,23 @@ test('a head that is small only until it is unpacked is refused, and the connect
   client.end();
 });
 
+test('a client whose uploads are turned away, and which is still sending then, has done nothing wrong', async () => {
+  const rig = await startRig(H2);
+  rig.host.timeouts = { client: 10_000, httpRequest: 10_000, httpKeepAlive: 700 };
+  rig.host.onExchange = (exchange) =>
+    exchange.respond({ status: 403, headers: [], body: 'no', close: false });
+  const client = await FrameClient.open(rig.port);
+  const piece = Buffer.alloc(16_000);
+  for (let stream = 1; stream < 100; stream += 2) {
+    client.headers(stream, [':method', 'POST', ...GET.slice(2)], 4);
+    await client.reset(stream);
+    for (let i = 0; i < 4; i++) client.send(FRAME.data, 0, stream, piece);
+  }
+  await client.gone();
+  expect(rig.sockets[0]?.bytesRead).toBeGreaterThan(3_200_000);
+  expect(rig.host.refusals).toEqual([]);
+});
+
 test.each([8, 0])(
   'whoever breaks off streams as fast as he opens them, by code %i, is sent away',
   async (code) => {

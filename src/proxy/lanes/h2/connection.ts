@@ -137,17 +137,17 @@ export class H2Connection implements Member, StreamSite {
 
   /** Answers what is no request; the others go on. */
   #refuse(stream: ServerHttp2Stream, bytesIn: number, { status, refused }: NoRequest): void {
+    const answer = errorAnswer(status);
+    const body = Buffer.from(answer.body);
+    const out = new StreamWriter(stream, this.clock, () => {});
     let dropped = bytesIn;
     stream.on('data', (bytes: Buffer) => {
       dropped += bytes.length;
     });
     stream.once('close', () => {
-      this.#requested += dropped;
+      this.#requested += dropped + (out.isStopped ? STREAM_WINDOW : 0);
       this.#left();
     });
-    const answer = errorAnswer(status);
-    const body = Buffer.from(answer.body);
-    const out = new StreamWriter(stream, this.clock, () => {});
     this.answering();
     out.begin(status, [...answer.headers, ...lengthHeaders(answer)]);
     out.write(body, 0, body.length, true);

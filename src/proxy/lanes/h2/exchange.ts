@@ -119,9 +119,9 @@ export class StreamExchange implements Exchange, ForwardedRequest, AnswerSide, M
     return this.#headOctets + this.#bodyOctets + this.#stream.readableLength;
   }
 
-  /** Its client was still sending when we were done with it. */
+  /** Its client may still be sending though the stream is closed. */
   get shed(): boolean {
-    return !this.complete && !this.#gone;
+    return this.out.isCut || this.out.isStopped;
   }
 
   respond(response: LocalResponse): void {

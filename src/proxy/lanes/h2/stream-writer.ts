@@ -22,6 +22,8 @@ export class StreamWriter implements AnswerWriter {
   octets = 0;
   /** The stream was broken off from here: that it is over then is no news. */
   isCut = false;
+  /** The client has been told to stop sending, and may not have heard it when the stream is closed. */
+  isStopped = false;
   readonly #stream: ServerHttp2Stream;
   readonly #clock: Clock;
   readonly #onDrain: () => void;
@@ -131,7 +133,9 @@ export class StreamWriter implements AnswerWriter {
       if (stream.readableEnded || stream.destroyed) return;
       // As long as some of what came waits to be read, the stream is not over; by now whoever reads it drops it.
       stream.resume();
-      dismiss(stream, this.#clock);
+      dismiss(stream, this.#clock, () => {
+        this.isStopped = true;
+      });
     };
     if (stream.writableFinished) out();
     else stream.once('finish', out);
