@@ -18,7 +18,11 @@ import { RedisServer } from '../../helpers/redis-server.ts';
 
 const NODES = drillCount(3, 4);
 const SECONDS = drillSeconds(10);
-const SEED = Number(process.env.VANE_DRILL_SEED ?? 1);
+/**
+ * 22 begins with what is worst: a Redis that is emptied while a node is cut off, and a master that dies ahead of its replica
+ * while a node is stopped. With four nodes 5 has found lost writes (Sentinels), and 8 a slow return (one Redis).
+ */
+const SEED = Number(process.env.VANE_DRILL_SEED ?? 22);
 const WITHIN_MS = 60_000;
 /** Then all is to be whole again. */
 const HEALED_MS = 10_000;
