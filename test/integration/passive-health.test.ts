@@ -45,7 +45,7 @@ test('a server that fails its requests is gone around for a while, which is told
 frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
 backends:
   web:
-    outlier: errors 3 time 300ms max 50%
+    outlier: errors 3 time 3s max 50%
     servers: ["127.0.0.1:${bad.port}", "127.0.0.1:${good.port}"]
 `);
   const seen = await statuses(vane.frontend('www'), 20);
@@ -62,7 +62,7 @@ backends:
   await eventually(async () => {
     await statuses(vane.frontend('www'), 4);
     expect(vane.events()).toContain(`server web/127.0.0.1:${bad.port} is used again`);
-  });
+  }, 20_000);
 });
 
 test('observed errors take a server down, and its checks bring it back', async () => {
