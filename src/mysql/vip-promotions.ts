@@ -67,7 +67,8 @@ export class VipPromotions {
     const { name: vip, clock, log, state, probeNow } = this.#vip;
     const { demoted, ...now } = state();
     const [former, master] = [serverOf(now, id), masterOf(now)];
-    if (demoted !== id || former?.up !== true || former.reading?.replication) return;
+    if (mustNotPromote(state()) || demoted !== id || former?.up !== true || former.reading?.replication)
+      return;
     if (includes(master.reading?.gtid, former.reading?.gtid) !== true) return;
     if (!(await makeSlave(this.#server(id), this.#server(master.id), this.config, clock))) return;
     log.info({ vip, server: id, of: master.id }, `mysql-vip ${vip} has made ${id} a slave of ${master.id}`);

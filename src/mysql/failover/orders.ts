@@ -1,7 +1,7 @@
 import { type Decision, onto, promoting, towards } from './decision.ts';
 import { includes } from './gtid.ts';
 import { bestReplacement, unlinkedBack, unsafeBack } from './judgement.ts';
-import { handoverBlock, NO_LOCK, promotable, promotionBlock } from './promotion.ts';
+import { handoverBlock, mustNotPromote, NO_LOCK, promotable, promotionBlock } from './promotion.ts';
 import { isFrozen, type Order, type Standing } from './standing.ts';
 import { type FailoverPolicy, masterOf, serverOf, type VipState } from './vip-state.ts';
 
@@ -108,6 +108,8 @@ function rejoin(id: string, state: VipState): Outcome {
   const master = masterOf(state);
   const former = serverOf(state, state.demoted);
   if (former?.id !== id) return { refused: `${id} is no master of before` };
+  // The others would not hear of it.
+  if (mustNotPromote(state)) return { refused: NO_LOCK };
   if (former.up !== true || !former.reading) return { refused: `${id} does not answer` };
   if (former.reading.readOnly !== true) return { refused: `${id} takes writes` };
   const { io, sql } = former.reading.replication ?? {};

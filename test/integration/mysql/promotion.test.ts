@@ -129,30 +129,34 @@ needs('mariadbd', 'mariadb-server').describe('mysql-vip in mode promote', () => 
     const { log } = recordedLog();
     const registry = new Registry({ store: redis.store('vane'), clock: systemClock, log, node });
     await registry.start();
-    const both = [];
+    const both: VipUnderTest[] = [];
     for (const service of ['one', 'other']) {
       both.push(await startVip(pair, { ...PROMOTE, service }, { registry }));
     }
-    const [one, other] = both;
-    if (!one || !other) throw new Error('no proxies');
     for (const vip of both) {
       await vip.leadsTo('db1');
       await replicates(vip, 'db2');
     }
-    expect(await other.order({ do: 'switchover', to: 'db2' })).toMatch(/^this Vane does not hold the lock/);
+    const [decides, follows] = await eventually(() => {
+      const all = both.toSorted((a) => (a.view().lead === 'self' ? -1 : 1));
+      expect(all.map((vip) => vip.view().lead)).toEqual(['self', 'other']);
+      return all as [VipUnderTest, VipUnderTest];
+    });
+    expect(await follows.order({ do: 'switchover', to: 'db2' })).toMatch(/^this Vane does not hold the lock/);
     await pair.master.end('SIGKILL');
     for (const vip of both) {
       await vip.leadsTo('db2');
       await eventually(() => expect(vip.view()).toMatchObject({ phase: 'PROMOTED', demoted: 'db1' }));
     }
-    const connection = await createConnection(other.rw);
+    const connection = await createConnection(follows.rw);
     await connection.query('INSERT INTO t (client, seq, srv) VALUES (95, 1, @@server_id)');
     connection.destroy();
     // What joins again by the one has joined for the other.
     await pair.master.start('--read-only');
-    await eventually(() => expect(one.view().servers[0]).toMatchObject({ up: true, writable: false }));
-    expect(await one.order({ do: 'rejoin', server: 'db1' })).toBeUndefined();
-    await eventually(() => expect(other.view()).toMatchObject({ phase: 'MASTER', demoted: undefined }));
+    await eventually(() => expect(decides.view().servers[0]).toMatchObject({ up: true, writable: false }));
+    expect(await follows.order({ do: 'rejoin', server: 'db1' })).toMatch(/^this Vane does not hold the lock/);
+    expect(await decides.order({ do: 'rejoin', server: 'db1' })).toBeUndefined();
+    await eventually(() => expect(follows.view()).toMatchObject({ phase: 'MASTER', demoted: undefined }));
     for (const vip of both) await vip[Symbol.asyncDispose]();
     await registry.stop(systemClock.now() + 1_000);
   });

@@ -153,6 +153,21 @@ describe('of several proxies', () => {
     expect(failover.state.demoted).toBeUndefined();
   });
 
+  test('only the one with the lock takes a former master back', () => {
+    const failover = new Failover(PROMOTE).see({ kind: 'lead', lead: 'other' });
+    dying(failover)
+      .released()
+      .see(told('db2', 500, 'db1'))
+      .released();
+    failover
+      .probe('db2', good())
+      .probe('db1', good({ io: 'yes' }))
+      .probe('db1', good({ io: 'yes' }));
+    expect(failover.refuses({ do: 'rejoin', server: 'db1' })).toMatch(/^this Vane does not hold the lock/);
+    failover.see({ kind: 'lead', lead: 'self' });
+    expect(failover.refuses({ do: 'rejoin', server: 'db1' })).toBeUndefined();
+  });
+
   test('who comes late learns it before anything else', () => {
     const failover = new Failover(PROMOTE).see({ kind: 'lead', lead: 'other' }).see(told('db2', 0, 'db1'));
     failover.probe('db1', good());
