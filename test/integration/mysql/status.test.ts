@@ -100,7 +100,8 @@ test('orders are followed, only told of, or refused; and what stands outlives a 
   expect(await order('status')).toMatch(/\n {2}paused: new clients are held\n {2}frozen for 3\d\d\d/);
   expect(await order('resume')).toMatch(/^0/);
   expect(await order('status')).not.toContain('paused');
-});
+  // It starts a dozen processes, which a busy machine takes its time for.
+}, 90_000);
 
 test('an address that is taken is told, and nothing is left running', async () => {
   const { path, vip } = await config();
