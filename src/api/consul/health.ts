@@ -7,7 +7,7 @@ import { type ApiContext, indexed } from './context.ts';
 import { checkJson, healthEntryJson } from './encode.ts';
 import { filterOf } from './filter.ts';
 import { CHECK, HEALTH_ENTRY } from './filter-shapes.ts';
-import { SharedJson } from './json-bytes.ts';
+import { SharedJson } from './json-text.ts';
 import { nodeMetaMatcher, parseBool, tagMatcher } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { type Call, get, type Route } from './route.ts';
@@ -16,7 +16,7 @@ import { readsCheck } from './vet.ts';
 /** https://developer.hashicorp.com/consul/api-docs/health */
 export function healthRoutes(api: ApiContext): readonly Route[] {
   const { catalog } = api.registry;
-  const answers: SharedAnswers = new RecentMap(MOST_SHARED, MOST_SHARED_BYTES);
+  const answers: SharedAnswers = new RecentMap(MOST_SHARED, MOST_SHARED_CHARACTERS);
   return [
     get('/v1/health/service/', (call) => serviceHealth(api, call, answers)),
     get('/v1/health/connect/', (call) => {
@@ -76,7 +76,7 @@ type SharedAnswers = RecentMap<{ readonly entries: readonly ServiceEntry[]; read
 
 const MOST_SHARED = 4_096;
 /** What many wait for has changed just now: the last few are those that are asked for again. */
-const MOST_SHARED_BYTES = 2 * 1024 * 1024;
+const MOST_SHARED_CHARACTERS = 2 * 1024 * 1024;
 /** Parameters that make an answer the asker's own. */
 const NARROWING = ['filter', 'tag', 'node-meta', 'pretty'] as const;
 
@@ -110,7 +110,7 @@ function shared(
   const known = answers.get(key);
   if (known?.entries === entries) return known.json;
   const json = new SharedJson((passing ? withoutFailing(entries) : entries).map(healthEntryJson));
-  answers.set(key, { entries, json }, json.bytes.length);
+  answers.set(key, { entries, json }, json.text.length);
   return json;
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Answer } from './answer.ts';
-import { compress, jsonBytes, SharedJson } from './json-bytes.ts';
+import { compress, jsonText, SharedJson } from './json-text.ts';
 
 /** Shorter bodies are not worth compressing (Consul's gzip handler: one packet). */
 const COMPRESS_FROM = 1_400;
@@ -37,28 +37,33 @@ export async function send(
   if (wire.close) headers.Connection = 'close';
 
   let body = bodyOf(answer, wire.pretty);
+  let length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   if (answer.content)
     headers['Content-Type'] = 'json' in answer.content ? 'application/json' : answer.content.type;
-  if (wire.endpoint && body.length >= COMPRESS_FROM && acceptsGzip(request.headers['accept-encoding'])) {
+  if (wire.endpoint && length >= COMPRESS_FROM && acceptsGzip(request.headers['accept-encoding'])) {
     const shared = answer.content && 'json' in answer.content ? answer.content.json : undefined;
     body = await (shared instanceof SharedJson ? shared.compressed() : compress(body));
+    length = body.length;
     headers['Content-Encoding'] = 'gzip';
   }
-  headers['Content-Length'] = String(body.length);
+  headers['Content-Length'] = String(length);
 
   if (reply.raw.destroyed) return;
   reply.raw.writeHead(answer.status, headers);
   // An empty chunk would be one more thing to write.
-  if (body.length > 0) reply.raw.end(body);
-  else reply.raw.end();
+  if (length === 0) reply.raw.end();
+  else if (typeof body !== 'string') reply.raw.end(body);
+  // Where each character is one byte, Node needs no memory besides to write it.
+  else reply.raw.end(body, body.length === length ? 'latin1' : 'utf8');
 }
 
-function bodyOf(answer: Answer, pretty: boolean): Buffer {
-  if (!answer.content) return Buffer.alloc(0);
-  if ('text' in answer.content) return Buffer.from(answer.content.text);
-  if ('bytes' in answer.content) return Buffer.from(answer.content.bytes);
+/** Texts stay texts: as buffers, thousands of answers would be memory that goes with the next full collection only. */
+function bodyOf(answer: Answer, pretty: boolean): string | Uint8Array {
+  if (!answer.content) return '';
+  if ('text' in answer.content) return answer.content.text;
+  if ('bytes' in answer.content) return answer.content.bytes;
   const { json } = answer.content;
-  return json instanceof SharedJson ? json.bytes : jsonBytes(json, pretty);
+  return json instanceof SharedJson ? json.text : jsonText(json, pretty);
 }
 
 /** Go writes UTF-8 into headers as it is; Node takes one character for one byte. */

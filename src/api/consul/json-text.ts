@@ -1,25 +1,26 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
+/** gzip of bytes, or of a text's UTF-8. */
 export const compress = promisify(gzip);
 
-/** JSON as Go writes it, in UTF-8. */
-export function jsonBytes(value: unknown, pretty = false): Buffer {
+/** JSON as Go writes it. */
+export function jsonText(value: unknown, pretty = false): string {
   const text = escapeHtml(JSON.stringify(value, undefined, pretty ? 4 : undefined));
-  return Buffer.from(pretty ? `${text}\n` : text);
+  return pretty ? `${text}\n` : text;
 }
 
 /** JSON that many are answered with: written once and compressed once. */
 export class SharedJson {
-  readonly bytes: Buffer;
+  readonly text: string;
   #compressed: Promise<Buffer> | undefined;
 
   constructor(value: unknown) {
-    this.bytes = jsonBytes(value);
+    this.text = jsonText(value);
   }
 
   compressed(): Promise<Buffer> {
-    this.#compressed ??= compress(this.bytes);
+    this.#compressed ??= compress(this.text);
     return this.#compressed;
   }
 }
