@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Two cores in CI, and most tests wait for something: with more of them the timing of real sockets gets worse.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Tests that are marked as concurrent wait most of the time.
     maxConcurrency: 16,
   },

@@ -164,6 +164,7 @@ backends:
   web:
     option: [httpchk GET /health]
     http-check: [disable-on-404]
+    timeout: { check: 5s }
     servers:
       - { address: "127.0.0.1:${a.port}", check: inter 20ms }
       - { address: "127.0.0.1:${b.port}", check: inter 20ms }`);

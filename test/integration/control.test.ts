@@ -125,6 +125,7 @@ frontends: { www: { bind: "127.0.0.1:0", default_backend: web } }
 backends:
   web:
     option: [httpchk GET /health]
+    timeout: { check: 5s }
     servers: [{ address: "127.0.0.1:${port}", check: inter 50ms fall 2 rise 2 }]
 `;
 
