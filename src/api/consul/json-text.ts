@@ -13,10 +13,19 @@ export function jsonText(value: unknown, pretty = false): string {
 /** JSON that many are answered with: written once and compressed once. */
 export class SharedJson {
   readonly text: string;
+  #isAsked = false;
+  #bytes: Buffer | undefined;
   #compressed: Promise<Buffer> | undefined;
 
   constructor(value: unknown) {
     this.text = jsonText(value);
+  }
+
+  /** Bytes only from the second time on: most are for one client, and buffers outlive their use. */
+  body(): string | Buffer {
+    if (this.#isAsked) this.#bytes ??= Buffer.from(this.text);
+    this.#isAsked = true;
+    return this.#bytes ?? this.text;
   }
 
   compressed(): Promise<Buffer> {

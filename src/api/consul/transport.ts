@@ -63,7 +63,7 @@ function bodyOf(answer: Answer, pretty: boolean): string | Uint8Array {
   if ('text' in answer.content) return answer.content.text;
   if ('bytes' in answer.content) return answer.content.bytes;
   const { json } = answer.content;
-  return json instanceof SharedJson ? json.text : jsonText(json, pretty);
+  return json instanceof SharedJson ? json.body() : jsonText(json, pretty);
 }
 
 /** Go writes UTF-8 into headers as it is; Node takes one character for one byte. */
