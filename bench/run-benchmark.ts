@@ -19,7 +19,7 @@ const OVERHEAD_S = 0.5;
 /** Runs what the options ask for, scenario by scenario. Processes and files are the caller's to clear away. */
 export async function runBenchmark(options: Options, processes: Processes, folder: string): Promise<Run> {
   if (!hasProgram('wrk'))
-    throw new UsageError('wrk makes the load and is missing: sh bench/install-peers.sh');
+    throw new UsageError('wrk makes the load and is missing: bash bench/install-peers.sh');
   const scenarios = chosen(ALL_SCENARIOS, options.scenarios, 'scenario');
   const wanted = chosen(ALL_PEERS, options.peers, 'peer');
   const peers = wanted.filter((peer) => peer.missing() === undefined);
@@ -50,7 +50,7 @@ export async function runBenchmark(options: Options, processes: Processes, folde
       continue;
     }
     if (scenario.needs !== undefined && !hasProgram(scenario.needs)) {
-      leftOut.push(`${scenario.title}: ${scenario.needs} is missing: sh bench/install-peers.sh`);
+      leftOut.push(`${scenario.title}: ${scenario.needs} is missing: bash bench/install-peers.sh`);
       continue;
     }
     const progress = (text: string) => progressLine(`[${outcomes.length + 1}/${plan.length}] ${text}`);

@@ -44,7 +44,7 @@ function scenarioOf(
     quickPeers: PEERS,
     task: ({ fast }) => ({ mode: 'dns', servers: fast.slice(0, instances) }),
     ready: async (target, bench) => {
-      if (!hasProgram('dnsperf')) throw new Error('dnsperf is missing: sh bench/install-peers.sh');
+      if (!hasProgram('dnsperf')) throw new Error('dnsperf is missing: bash bench/install-peers.sh');
       if (target.control) await register(target, bench, bench.origin.fast.slice(0, instances), 0);
       await untilResolves(target);
     },
