@@ -143,8 +143,12 @@ export class Doors {
   }
 
   #take(next: ReadonlyMap<string, Door>): void {
+    const ports = new Set([...next.values()].map(({ listener }) => listener.port));
     for (const [key, { listener }] of this.#doors) {
-      if (!next.has(key)) this.#finish(listener);
+      if (next.has(key)) continue;
+      // Where nothing takes over, nothing is promised to what still waits.
+      if (ports.has(listener.port)) this.#finish(listener);
+      else listener.close();
     }
     for (const door of next.values()) {
       const isExpected = proxyExpected(door.expectProxy);
